@@ -1,0 +1,230 @@
+"""What a fact of the rulebook is: a value, where it was read, and how far it can be trusted.
+
+Nothing here is guessed. What is not known is an empty `Facts` that says why, or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Literal, TypeVar
+
+from lineaviva.kernel.calendar import add_months
+from lineaviva.kernel.money import Money
+
+Kind = Literal["official", "press", "blog", "forum"]
+Confidence = Literal["high", "medium", "low"]
+Answer = Literal["yes", "no", "unknown"]
+CONFIDENCES: tuple[Confidence, ...] = ("low", "medium", "high")
+
+# A source whose year is this many years before the year of collection, or more, cannot be more than low.
+OLD_AFTER_YEARS = 5
+
+
+@dataclass(frozen=True)
+class Source:
+    """One page that was read. `date` is as the page has it: ISO, shortened where the day is not given, `~` where it
+    is inferred, or `undated`.
+    """
+
+    id: str
+    url: str
+    date: str
+    kind: Kind
+    confidence: Confidence
+    note: str = ""
+
+
+def confidence_allowed(kind: str, page_date: str, collected_on: date) -> Confidence:
+    """The most that a page of this kind and date can be trusted.
+
+    Official and dated within five years: high. Official and undated, or press dated within five years: medium.
+    Everything else (blogs, forums, undated press, anything older): low.
+    """
+    year = page_date.lstrip("~").replace("/", "-").split("-")[0]
+    dated = year.isdigit()
+    if dated and collected_on.year - int(year) >= OLD_AFTER_YEARS:
+        return "low"
+    if kind == "official":
+        return "high" if dated else "medium"
+    return "medium" if kind == "press" and dated else "low"
+
+
+T = TypeVar("T")
+
+
+class Facts(tuple[T, ...]):
+    """Candidates for one fact, all of them kept. Empty: not known, and `why_unknown` may say why."""
+
+    why_unknown: str
+
+    def __new__(cls, items: Iterable[T] = (), why_unknown: str = "") -> Facts[T]:
+        made = super().__new__(cls, items)
+        made.why_unknown = why_unknown
+        return made
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    sources: tuple[Source, ...]
+    note: str = ""
+
+    @property
+    def confidence(self) -> Confidence:
+        """That of its best source."""
+        return max((source.confidence for source in self.sources), key=CONFIDENCES.index, default="low")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text(Fact):
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contact(Fact):
+    """`reach` is what one dials, opens or looks for: a number, a code, an app, an address."""
+
+    reach: str
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict(Fact):
+    answer: Answer
+
+    @property
+    def value(self) -> bool | None:
+        """True, False, or None where it is not known."""
+        return {"yes": True, "no": False, "unknown": None}[self.answer]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Period(Fact):
+    """How long a phase lasts, counted from the last event that extends the line and from nothing else.
+
+    `months` is None where there is no such phase, or where no limit is stated. A candidate that is `set_aside` is
+    kept and shown with that reason, and does not warn.
+    """
+
+    months: int | None = None
+    days: int = 0
+    no_such_phase: bool = False
+    no_limit_stated: bool = False
+    text: str = ""
+    set_aside: str = ""
+
+    def last_day(self, event: date) -> date | None:
+        """The last day of the phase (civil code art. 2963), or None where there is none to count."""
+        if self.months is None:
+            return None
+        return add_months(event, self.months) + timedelta(days=self.days)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recovery(Fact):
+    """One way to have the number back once the line is off, and until when it is open, if that is stated."""
+
+    way: str
+    text: str
+    months: int | None = None
+    days: int = 0
+
+    def last_day(self, event: date) -> date | None:
+        if self.months is None:
+            return None
+        return add_months(event, self.months) + timedelta(days=self.days)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmallestTopup(Fact):
+    """`any_amount`: the source says that every top-up extends. `amount` is the sum that it names, if it names one."""
+
+    any_amount: bool
+    amount: Money | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Denomination(Fact):
+    """An amount that is sold in a channel; from `minor` to `up_to_minor` by `step_minor` where it can be chosen.
+
+    `credit_minor` is what reaches the credit: less than was paid for the "special" cuts.
+    """
+
+    channel: str
+    minor: int
+    credit_minor: int
+    up_to_minor: int | None = None
+    step_minor: int | None = None
+    name: str = ""
+
+    @property
+    def price(self) -> Money:
+        return Money(self.minor, "EUR")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Price(Fact):
+    amount: Money
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer(Fact):
+    """A base tariff, plan or option that matters to a line that is only to be kept.
+
+    `price` is what one pays for one period (`period_months`, None: no fixed period). `monthly_drain` is what it takes
+    from the credit each month without any use. Allowances: -1 is without limit, None is not known.
+    """
+
+    id: str
+    name: str
+    kind: Literal["base_tariff", "plan", "option"]
+    price: Money | None
+    period_months: int | None
+    monthly_drain: Money | None
+    data_mb: int | None
+    minutes: int | None
+    sms: int | None
+    eu_roaming_mb: int | None
+    calls_to_china: str
+    per_use: dict[str, str]
+    activation_cost: Money | None
+    on_sale: Answer
+    extends: bool | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LateRenewal(Fact):
+    """What happens, and what is charged, when the credit is not enough on the day an offer renews."""
+
+    name: str
+    text: str
+    charge: Money | None
+    charge_text: str
+    days: int | None
+    then: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Risk(Fact):
+    id: str
+    kind: str
+    text: str
+    act: str
+    on: date | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Term(Fact):
+    italian: str
+    meaning: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LegalRule(Fact):
+    id: str
+    topic: str
+    text: str
+    months: int | None = None
+    days: int | None = None
