@@ -1,0 +1,174 @@
+"""Writing what steps said: one transaction a batch, each settle function under a savepoint, a bad row alone."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import deque
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+import structlog
+from django.db import Error, InterfaceError, OperationalError, connection, transaction
+
+from lineaviva.kernel.agenda.backoff import after_error, describe
+from lineaviva.kernel.agenda.bulk import Line, line, write_lines
+from lineaviva.kernel.agenda.claim import Claimed
+from lineaviva.kernel.agenda.outcome import Outcome
+from lineaviva.kernel.agenda.sql import Table, table_of, whole
+
+if TYPE_CHECKING:
+    from lineaviva.kernel.agenda.registry import Handler
+
+log = structlog.get_logger("lineaviva.agenda")
+
+# On SQLite a transaction keeps all other writers out: one with many settle functions is cut at about this length.
+_LONGEST = 0.25
+# Pauses before a row is tried again on its own; deadlocks and lock time-outs pass.
+_PAUSES = (0.02, 0.05, 0.15)
+
+
+class Result(NamedTuple):
+    """A claimed row and what its step returned or raised."""
+
+    claimed: Claimed
+    said: Outcome | Exception
+
+
+class Written(NamedTuple):
+    """A line and, where the step failed, why."""
+
+    line: Line
+    outcome: Outcome
+    error: Exception | None
+
+
+def write(handler: Handler, results: Sequence[Result], now: datetime) -> None:
+    """Write all results whose lease still holds.
+
+    Raises only if the database cannot be reached; calling again with the same results is then safe, since a row that
+    was written has no lease any more.
+    """
+    waiting = deque(results)
+    settling = any(isinstance(said, Outcome) and said.then is not None for _, said in results)
+    while waiting:
+        tried: list[Result] = []
+        try:
+            with whole(settling or not table_of(handler.model).writes_at_once):
+                written = _write_some(handler, waiting, tried, now)
+        except Error as error:
+            _raise_if_unreachable(error)
+            # One of them cannot be written, or met a deadlock: each alone, so that it does not hold up the others.
+            for result in tried:
+                _write_alone(handler, result, now)
+        else:
+            _report(handler, written)
+
+
+def _write_some(handler: Handler, waiting: deque[Result], tried: list[Result], now: datetime) -> list[Written]:
+    until = time.monotonic() + _LONGEST
+    table = table_of(handler.model)
+    written = []
+    while waiting and (not tried or time.monotonic() < until):
+        tried.append(waiting.popleft())
+        written += _decide(handler, table, tried[-1], now)
+    write_lines(handler, [each.line for each in written])
+    return written
+
+
+def _write_alone(handler: Handler, result: Result, now: datetime) -> None:
+    for pause in (*_PAUSES, None):
+        try:
+            with transaction.atomic():
+                written = _decide(handler, table_of(handler.model), result, now)
+                write_lines(handler, [each.line for each in written])
+            return _report(handler, written)
+        except Error as error:
+            _raise_if_unreachable(error)
+            broken = error
+            if pause is None or not isinstance(error, OperationalError | InterfaceError):
+                break
+        time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - spreads load, guards nothing
+    _write_failure(handler, result.claimed, broken, now)
+
+
+def _write_failure(handler: Handler, claimed: Claimed, error: Exception, now: datetime) -> None:
+    failed = _failed(table_of(handler.model), claimed, error, now)
+    try:
+        with transaction.atomic():
+            write_lines(handler, [failed.line])
+    except Error as worse:
+        _raise_if_unreachable(worse)
+        # Its lease keeps it from coming back at once; the others go on.
+        log.error("agenda_row_unwritable", handler=handler.name, id=claimed.row.pk, error=describe(worse))
+    else:
+        _report(handler, [failed])
+
+
+def _raise_if_unreachable(error: Error) -> None:
+    if not connection.is_usable() or "database is locked" in str(error):
+        raise error
+
+
+def _decide(handler: Handler, table: Table, result: Result, now: datetime) -> list[Written]:
+    """The row's new values; none if another worker has it by now."""
+    claimed, said = result
+    if isinstance(said, Exception):
+        return [_failed(table, claimed, said, now)]
+    try:
+        if said.then is None:
+            return [Written(line(table, claimed, said, guarded=table.has_state), said, None)]
+        with transaction.atomic():
+            return _settle(handler, table, claimed, said)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # noqa: BLE001 - it is the row's own failure and is kept with it
+        return [_failed(table, claimed, error, now)]
+
+
+def _settle(handler: Handler, table: Table, claimed: Claimed, said: Outcome) -> list[Written]:
+    rows = handler.model._base_manager.select_for_update()
+    row = rows.filter(pk=claimed.row.pk, leased_by=claimed.token).first()
+    if row is None or said.then is None:
+        log.warning("agenda_lease_lost", handler=handler.name, id=claimed.row.pk)
+        return []
+    then = said.then(row)
+    if not isinstance(then, Outcome) or then.then is not None:
+        raise TypeError(f"what {handler.name} settles by must return rest() or again()")
+    final = Outcome(then.at, {**said.changes, **then.changes})
+    # Not guarded by the state: the function saw the row as it is, and may have changed its state itself.
+    return [Written(line(table, claimed, final, guarded=False), final, None)]
+
+
+def _failed(table: Table, claimed: Claimed, error: Exception, now: datetime) -> Written:
+    row = claimed.row
+    outcome = after_error(error, failures=row.failures, delays=row.delays, now=now)
+    return Written(line(table, claimed, outcome, guarded=False, well=False), outcome, error)
+
+
+def _report(handler: Handler, written: Sequence[Written]) -> None:
+    """One log line for each failure: what and where, no content of the row."""
+    for each in written:
+        if each.error is None:
+            continue
+        stuck = "stuck_reason" in each.outcome.changes
+        log.log(
+            40 if stuck else 30,
+            "agenda_step_failed",
+            handler=handler.name,
+            model=handler.model._meta.label,
+            id=each.line.claimed.row.pk,
+            error=describe(each.error),
+            where=_where(each.error),
+            stuck=stuck,
+            next_look=each.outcome.at.isoformat() if each.outcome.at else None,
+        )
+
+
+def _where(error: Exception) -> str:
+    """File and line that raised it; a whole traceback could show numbers and keys."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
