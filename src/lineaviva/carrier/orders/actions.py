@@ -1,0 +1,123 @@
+"""The one way in which something is bought: decided once a reference, and written with its money in one transaction."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from lineaviva.carrier.catalogue.queries import discount_now, offerings
+from lineaviva.carrier.catalogue.rules import Offering
+from lineaviva.carrier.ledger import rules as postings
+from lineaviva.carrier.ledger.actions import transaction_post
+from lineaviva.carrier.orders.models import ServiceOrder, Status
+from lineaviva.carrier.orders.ports import Screening
+from lineaviva.carrier.orders.queries import order_by_reference
+from lineaviva.carrier.orders.rules import NOT_SOLD, UNKNOWN_LINE, Ask, Refusal
+from lineaviva.carrier.subscriptions.actions import plan_start, subscription_extend, subscription_open
+from lineaviva.carrier.subscriptions.models import Plan, Subscription
+from lineaviva.carrier.subscriptions.queries import subscription_deadlines, subscription_for_update
+from lineaviva.carrier.subscriptions.rules import refusal as line_refusal
+from lineaviva.kernel.clock import rome_date
+from lineaviva.kernel.errors import Conflict
+
+
+def service_order_perform(*, ask: Ask, screening: Screening, now: datetime) -> ServiceOrder:
+    """Do what is asked, or write down why not; with a reference that was decided before, change nothing and give that.
+
+    Refusals are kept too: an order that its requester has given up after being refused must not be carried out when a
+    late copy of it arrives. Raises Conflict (reference_reused) where the reference was used for something else.
+    """
+    try:
+        with transaction.atomic():
+            return _known(ask) or _decide(ask, screening, now)
+    except IntegrityError:
+        # A copy of the same order was faster: the unique reference let only one of them through.
+        known = _known(ask)
+        if known is None:
+            raise
+        return known
+
+
+def _known(ask: Ask) -> ServiceOrder | None:
+    known = order_by_reference(operator=ask.operator, requester=ask.requester, reference=ask.reference)
+    if known is None:
+        return None
+    before = (known.kind, known.msisdn, known.offering_id, known.amount_minor)
+    if before != (ask.kind, ask.msisdn, ask.offering_id, ask.amount_minor):
+        raise Conflict("This reference was used for another order.", code="reference_reused", field="externalId")
+    return known
+
+
+def _decide(ask: Ask, screening: Screening, now: datetime) -> ServiceOrder:
+    order = ServiceOrder(
+        operator=ask.operator,
+        requester=ask.requester,
+        reference=ask.reference,
+        kind=ask.kind,
+        msisdn=ask.msisdn,
+        offering_id=ask.offering_id,
+        amount_minor=ask.amount_minor,
+        body=ask.body,
+        received_at=now,
+    )
+    order.subscription = line = _line(ask, screening, now)
+    offering = offerings(ask.operator).get(ask.offering_id)
+    refused = _refusal(ask, line, offering, screening, now)
+    if refused or line is None or offering is None:
+        order.status, order.code, order.reason = Status.FAILED, *_facts(refused)
+    else:
+        _carry_out(order, line, offering, now)
+    order.save(force_insert=True)
+    return order
+
+
+def _facts(refused: Refusal | None) -> tuple[str, str]:
+    found = refused or UNKNOWN_LINE
+    return found.code, found.reason
+
+
+def _line(ask: Ask, screening: Screening, now: datetime) -> Subscription | None:
+    line = subscription_for_update(operator=ask.operator, msisdn=ask.msisdn)
+    if line is None and screening.opens(ask):
+        subscription_open(operator=ask.operator, msisdn=ask.msisdn, now=now)
+        line = subscription_for_update(operator=ask.operator, msisdn=ask.msisdn)
+    return line
+
+
+def _refusal(
+    ask: Ask, line: Subscription | None, offering: Offering | None, screening: Screening, now: datetime
+) -> Refusal | None:
+    if line is None:
+        return UNKNOWN_LINE
+    if offering is None or offering.kind != ask.kind:
+        return NOT_SOLD[ask.kind]
+    found = line_refusal(line.status, subscription_deadlines(line, rome_date(now)).state)
+    return Refusal(*found) if found else screening.refusal(ask)
+
+
+def _carry_out(order: ServiceOrder, line: Subscription, offering: Offering, now: datetime) -> None:
+    off = discount_now(order.operator, offering, now)
+    moves = postings.topup if offering.kind == "topup" else postings.plan
+    order.transaction = transaction_post(
+        subscription=line, kind=offering.kind, postings=moves(offering.price_minor, off), now=now
+    )
+    if offering.kind == "plan":
+        order.plan = _start(line, offering, now)
+    if offering.extends:
+        subscription_extend(subscription=line, on=rome_date(now))
+    order.status = Status.COMPLETED
+    order.price_minor, order.discount_minor = offering.price_minor, off
+
+
+def _start(line: Subscription, offering: Offering, now: datetime) -> Plan:
+    amounts = offering.allowances
+    return plan_start(
+        subscription=line,
+        offering_id=offering.id,
+        name=offering.name,
+        price_minor=offering.price_minor,
+        period=(offering.period_months, None),
+        allowances={"data": amounts["data_mb"], "voice": amounts["minutes"], "sms": amounts["sms"]},
+        now=now,
+    )

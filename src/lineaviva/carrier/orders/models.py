@@ -1,0 +1,57 @@
+"""What somebody asked the operator to do for a line, and how it was decided: once, for good."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from lineaviva.carrier.ledger.models import Transaction
+from lineaviva.carrier.subscriptions.models import Plan, Subscription
+
+
+class Kind(models.TextChoices):
+    TOPUP = "topup"
+    PLAN = "plan"
+
+
+class Status(models.TextChoices):
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class ServiceOrder(models.Model):
+    """A top-up (TMF654) or a plan (TMF622) for one number.
+
+    `reference` is the requester's own and decides once: sent again it finds this row, done or refused, whatever became
+    of the line since. None: the requester gave none, so nothing protects it from asking twice.
+    """
+
+    operator = models.CharField(max_length=24)
+    requester = models.CharField(max_length=40)
+    reference = models.CharField(max_length=64, null=True, blank=True)
+    kind = models.CharField(max_length=5, choices=Kind.choices)
+    msisdn = models.CharField(max_length=16)
+    offering_id = models.CharField(max_length=60)
+    amount_minor = models.BigIntegerField(null=True, blank=True)  # asked for; top-ups only
+    body = models.JSONField(default=dict)  # the resource as it was posted, to be shown again
+    status = models.CharField(max_length=9, choices=Status.choices)
+    code = models.CharField(max_length=40, blank=True)
+    reason = models.CharField(max_length=200, blank=True)
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, null=True, related_name="orders")
+    transaction = models.OneToOneField(Transaction, on_delete=models.PROTECT, null=True, related_name="order")
+    plan = models.OneToOneField(Plan, on_delete=models.PROTECT, null=True, related_name="order")
+    price_minor = models.BigIntegerField(default=0)
+    discount_minor = models.BigIntegerField(default=0)
+    received_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["operator", "requester", "reference"], name="service_order_reference_once"),
+            models.CheckConstraint(
+                condition=models.Q(status=Status.COMPLETED, transaction__isnull=False, code="")
+                | (models.Q(status=Status.FAILED, transaction=None) & ~models.Q(code="")),
+                name="service_order_done_or_refused",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["operator", "kind", "id"], name="service_order_listed")]

@@ -1,0 +1,318 @@
+"""TMF654 Prepay Balance Management v4: Bucket (read) and TopupBalance.
+
+Where the requester's reference stands: TopupBalance v4 has no externalId, and none of its own attributes may serve.
+`description` and `reason` are free text that two top-ups may well share, `requestor` names the party that acts (the
+same one every time), `voucher` is a means of payment, and relatedParty is not in TopupBalance_Create at all. So the
+resource is extended in the way that TM Forum's design guidelines (TMF630, extension by polymorphism) lay down for a
+missing attribute: a sub-class, named by `@type`, `@baseType` and `@schemaLocation`, with `externalId` as TMF622's
+ProductOrder has it ("ID given by the consumer"). A plain TopupBalance without it is taken too, and then nothing
+protects its sender from asking twice.
+
+A bucket is named by its id, or by `credit` together with the line's number in `logicalResource`: whoever tops up a
+number need not read its buckets first.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from ninja import Router
+from pydantic import Field
+
+from lineaviva.carrier.catalogue.rules import topup_id
+from lineaviva.carrier.orders.models import ServiceOrder
+from lineaviva.carrier.orders.queries import service_orders
+from lineaviva.carrier.orders.rules import Ask
+from lineaviva.carrier.subscriptions.models import Bucket, Subscription
+from lineaviva.carrier.tmf.asking import perform
+from lineaviva.carrier.tmf.common import (
+    BALANCE,
+    Cents,
+    Part,
+    Quantity,
+    Ref,
+    Reference,
+    Resource,
+    Text,
+    TimePeriod,
+    dump,
+    href,
+)
+from lineaviva.carrier.tmf.door import REQUESTER, operator
+from lineaviva.carrier.tmf.rest import (
+    Fields,
+    Json,
+    Paging,
+    Source,
+    created,
+    found,
+    list_rows,
+    number_of,
+    numbered,
+    row_or_404,
+    same,
+)
+from lineaviva.kernel.errors import InvalidInput
+from lineaviva.kernel.phone import parse_msisdn
+
+router = Router(tags=["TMF654 Prepay Balance"])
+CREDIT = "credit"
+UsageType = Literal["monetary", "voice", "data", "sms"]
+ActionStatus = Literal["completed", "failed"]
+_USAGE: dict[str, UsageType] = {"data": "data", "voice": "voice", "sms": "sms"}
+_STATUS: dict[str, ActionStatus] = {"completed": "completed", "failed": "failed"}
+_UNITS = {"data": "MB", "voice": "minutes", "sms": "messages"}
+_SCHEMA = "ReferencedTopupBalance.schema.json"
+
+
+# --- resources ----------------------------------------------------------------------------------------------------
+
+
+class BucketResource(Resource):
+    type: str = "Bucket"
+    name: str
+    usage_type: UsageType
+    remaining_value: Quantity | None = None
+    remaining_value_name: str | None = None
+    status: Literal["active", "suspended", "expired"] = "active"
+    valid_for: TimePeriod | None = None
+    logical_resource: list[Ref]
+    party_account: Ref
+
+
+class EuroQuantity(Part):
+    amount: Cents = Field(gt=0)
+    units: Literal["EUR"]
+
+
+class TopupBalanceCreate(Part):
+    """What is posted. The first four are mandatory in TMF654; automatic top-ups and vouchers are not offered."""
+
+    amount: EuroQuantity
+    usage_type: Literal["monetary"]
+    bucket: Ref
+    party_account: Ref
+    external_id: Reference | None = None
+    logical_resource: list[Ref] = Field(default_factory=list, max_length=1)
+    description: Text | None = None
+    reason: Text | None = None
+    channel: Ref | None = None
+    payment_method: Ref | None = None
+    requestor: Ref | None = None
+    is_auto_topup: Literal[False] | None = None
+    voucher: None = None
+    recurring_period: None = None
+    number_of_periods: None = None
+
+
+class TopupBalance(Resource):
+    type: str = "TopupBalance"
+    base_type: str | None = None
+    schema_location: str | None = None
+    external_id: str | None = None
+    status: ActionStatus
+    amount: Quantity
+    usage_type: Literal["monetary"] = "monetary"
+    requested_date: datetime
+    confirmation_date: datetime | None = None
+    description: str | None = None
+    reason: str | None = None
+    bucket: Ref
+    party_account: Ref
+    logical_resource: list[Ref]
+    channel: Ref | None = None
+    payment_method: Ref | None = None
+    requestor: Ref | None = None
+
+
+def _line_refs(line: Subscription) -> dict[str, Any]:
+    return {
+        "logical_resource": [Ref(id=line.msisdn, name="msisdn", referred_type="MSISDN")],
+        "party_account": Ref(id=str(line.pk), name="prepaid"),
+    }
+
+
+def _credit(line: Subscription) -> Json:
+    identity = f"{CREDIT}-{line.pk}"
+    resource = BucketResource(
+        id=identity,
+        href=href(BALANCE, "bucket", identity),
+        name="Credit",
+        usage_type="monetary",
+        remaining_value=Quantity.of_money(line.credit_minor, line.currency),
+        status="active" if line.status == "active" else "suspended",
+        **_line_refs(line),
+    )
+    return dump(resource)
+
+
+def _bucket(bucket: Bucket) -> Json:
+    identity = f"bucket-{bucket.pk}"
+    units = _UNITS[bucket.usage_type]
+    left = bucket.remaining
+    resource = BucketResource(
+        id=identity,
+        href=href(BALANCE, "bucket", identity),
+        name=bucket.plan.name,
+        usage_type=_USAGE[bucket.usage_type],
+        remaining_value=None if left is None else Quantity(amount=left, units=units),
+        remaining_value_name="unlimited" if left is None else f"{left} {units}",
+        valid_for=TimePeriod(start_date_time=bucket.valid_from, end_date_time=bucket.valid_until),
+        **_line_refs(bucket.subscription),
+    )
+    return dump(resource)
+
+
+def _topup(order: ServiceOrder) -> Json:
+    line = order.subscription
+    done = order.status == "completed"
+    refs = _line_refs(line) if line else {}
+    body = {**order.body, **({} if done else {"reason": order.reason}), **refs}
+    if line:
+        body["bucket"] = Ref(id=f"{CREDIT}-{line.pk}", href=href(BALANCE, "bucket", f"{CREDIT}-{line.pk}"))
+    resource = TopupBalance(
+        **body,
+        **_extension(order),
+        id=str(order.pk),
+        href=href(BALANCE, "topupBalance", str(order.pk)),
+        external_id=order.reference,
+        status=_STATUS[order.status],
+        amount=Quantity.of_money(order.amount_minor or 0, "EUR"),
+        requested_date=order.received_at,
+        confirmation_date=order.received_at if done else None,
+    )
+    return dump(resource)
+
+
+def _extension(order: ServiceOrder) -> dict[str, Any]:
+    if order.reference is None:
+        return {}
+    return {
+        "type": "ReferencedTopupBalance",
+        "base_type": "TopupBalance",
+        "schema_location": href(BALANCE, "schema", _SCHEMA),
+    }
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def _lines() -> Source:
+    rows = Subscription.objects.filter(operator=operator()).order_by("id")
+    lookups = {
+        "id": numbered(f"{CREDIT}-"),
+        "usageType": lambda value: {} if value == "monetary" else None,
+        "logicalResource.id": same("msisdn"),
+    }
+    return Source(rows, lookups, _credit)
+
+
+def _buckets() -> Source:
+    rows = Bucket.objects.filter(subscription__operator=operator()).select_related("subscription", "plan")
+    lookups = {
+        "id": numbered("bucket-"),
+        "usageType": same("usage_type"),
+        "logicalResource.id": same("subscription__msisdn"),
+    }
+    return Source(rows.order_by("id"), lookups, _bucket)
+
+
+def _topups() -> Source:
+    lookups = {
+        "id": numbered(""),
+        "externalId": same("reference"),
+        "status": same("status"),
+        "logicalResource.id": same("msisdn"),
+    }
+    return Source(service_orders(operator(), "topup"), lookups, _topup)
+
+
+@router.get("/bucket", response=list[BucketResource])
+def bucket_list(request: HttpRequest, page: Paging) -> HttpResponse:
+    return list_rows(request, page, _lines(), _buckets())
+
+
+@router.get("/bucket/{id}", response=BucketResource)
+def bucket(request: HttpRequest, id: str, fields: Fields = "") -> HttpResponse:
+    source, prefix = (_lines(), f"{CREDIT}-") if id.startswith(CREDIT) else (_buckets(), "bucket-")
+    return found(source.resource(row_or_404(source.rows, prefix, id)), fields)
+
+
+@router.get("/topupBalance", response=list[TopupBalance])
+def topup_balance_list(request: HttpRequest, page: Paging) -> HttpResponse:
+    return list_rows(request, page, _topups())
+
+
+@router.get("/topupBalance/{id}", response=TopupBalance)
+def topup_balance(request: HttpRequest, id: str, fields: Fields = "") -> HttpResponse:
+    return found(_topup(row_or_404(service_orders(operator(), "topup"), "", id)), fields)
+
+
+@router.get(f"/schema/{_SCHEMA}", auth=None, include_in_schema=False)
+def topup_balance_schema(request: HttpRequest) -> HttpResponse:
+    """What `@schemaLocation` points to."""
+    return JsonResponse(TopupBalance.model_json_schema(by_alias=True))
+
+
+# --- topping up ---------------------------------------------------------------------------------------------------
+
+
+@router.post("/topupBalance", response={201: TopupBalance})
+def topup_balance_create(request: HttpRequest, topup: TopupBalanceCreate) -> HttpResponse:
+    """Credit a line. The same externalId again changes nothing and answers the same resource."""
+    ask = Ask(
+        operator=operator(),
+        requester=REQUESTER,
+        reference=topup.external_id,
+        kind="topup",
+        msisdn=_msisdn(topup),
+        offering_id=topup_id(topup.amount.amount),
+        amount_minor=topup.amount.amount,
+        body=_shown_again(topup),
+    )
+    return created(_topup(perform(ask)))
+
+
+def _shown_again(topup: TopupBalanceCreate) -> dict[str, Any]:
+    names = {"bucket", "party_account", "logical_resource", "description", "reason", "channel", "payment_method"}
+    return topup.model_dump(mode="json", include=names | {"requestor"}, exclude_none=True)
+
+
+def _msisdn(topup: TopupBalanceCreate) -> str:
+    """The number to be credited. Raises InvalidInput where bucket, account and number do not name one line."""
+    named = [parse_msisdn(ref.id, "logicalResource.id") for ref in topup.logical_resource]
+    line = _line_of(topup.bucket.id)
+    if line:
+        named.append(line.msisdn)
+    if not named:
+        raise InvalidInput(
+            "Name the line: its number in logicalResource.", field="logicalResource", code="line_missing"
+        )
+    if len(set(named)) > 1 or not _is_account(topup.party_account.id, named[0]):
+        raise InvalidInput(
+            "bucket, partyAccount and logicalResource name different lines.",
+            field="partyAccount",
+            code="line_ambiguous",
+        )
+    return named[0]
+
+
+def _line_of(bucket_id: str) -> Subscription | None:
+    """The line of a money bucket, None for the word `credit`. Raises InvalidInput."""
+    if bucket_id == CREDIT:
+        return None
+    pk = number_of(f"{CREDIT}-", bucket_id)
+    line = Subscription.objects.filter(operator=operator(), pk=pk).first() if pk is not None else None
+    if line is None:
+        raise InvalidInput("There is no such money bucket.", field="bucket.id", code="bucket_unknown")
+    return line
+
+
+def _is_account(name: str, msisdn: str) -> bool:
+    """Whether the line's account has that name: its number, or its own id once there is a line."""
+    if name == msisdn:
+        return True
+    pk = number_of("", name)
+    return pk is not None and Subscription.objects.filter(operator=operator(), msisdn=msisdn, pk=pk).exists()

@@ -1,0 +1,204 @@
+"""TMF622 Product Ordering Management v4: ProductOrder. One plan for one number, carried out at once or refused.
+
+`externalId` is the requester's reference ("ID given by the consumer ... to facilitate his searches afterwards"): an
+order that is sent again with it is the same order.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+from pydantic import Field
+
+from lineaviva.carrier.orders.models import ServiceOrder, Status
+from lineaviva.carrier.orders.queries import service_orders
+from lineaviva.carrier.orders.rules import Ask
+from lineaviva.carrier.tmf.asking import perform
+from lineaviva.carrier.tmf.common import (
+    CATALOG,
+    INVENTORY,
+    ORDERING,
+    Money,
+    Part,
+    Price,
+    Ref,
+    Reference,
+    Resource,
+    Text,
+    dump,
+    href,
+)
+from lineaviva.carrier.tmf.door import REQUESTER, operator
+from lineaviva.carrier.tmf.rest import (
+    Fields,
+    Json,
+    Paging,
+    Source,
+    created,
+    found,
+    list_rows,
+    numbered,
+    row_or_404,
+    same,
+)
+from lineaviva.kernel.phone import parse_msisdn
+
+router = Router(tags=["TMF622 Product Ordering"])
+State = Literal["completed", "rejected"]
+# Refused orders are kept as rejected: TMF622 keeps "failed" for those that were begun.
+_STATES: dict[str, State] = {Status.COMPLETED.value: "completed", Status.FAILED.value: "rejected"}
+
+
+class OrderedProductCreate(Part):
+    realizing_resource: list[Ref] = Field(min_length=1, max_length=1)
+
+
+class OrderItemCreate(Part):
+    """A plan is added to a number; changing and ending plans is not offered."""
+
+    id: Text
+    action: Literal["add"]
+    quantity: Literal[1] | None = None
+    product_offering: Ref
+    product: OrderedProductCreate
+    product_order_item: None = None
+
+
+class ProductOrderCreate(Part):
+    external_id: Reference | None = None
+    product_order_item: list[OrderItemCreate] = Field(min_length=1, max_length=1)
+    description: Text | None = None
+    category: Text | None = None
+
+
+class OrderPrice(Part):
+    name: str
+    price_type: str
+    price: Price
+
+
+class OrderedProduct(Part):
+    id: str | None = None
+    href: str | None = None
+    name: str | None = None
+    start_date: datetime | None = None
+    termination_date: datetime | None = None
+    realizing_resource: list[Ref]
+
+
+class OrderItem(Part):
+    id: str
+    action: Literal["add"] = "add"
+    quantity: int = 1
+    state: State
+    product_offering: Ref
+    item_price: list[OrderPrice] | None = None
+    product: OrderedProduct
+
+
+class Note(Part):
+    id: str
+    author: str
+    text: str
+
+
+class ProductOrder(Resource):
+    type: str = "ProductOrder"
+    external_id: str | None = None
+    state: State
+    order_date: datetime
+    completion_date: datetime | None = None
+    description: str | None = None
+    category: str | None = None
+    order_total_price: list[OrderPrice] | None = None
+    note: list[Note] | None = None
+    product_order_item: list[OrderItem]
+
+
+def _order(order: ServiceOrder) -> Json:
+    done = order.status == Status.COMPLETED
+    resource = ProductOrder(
+        id=str(order.pk),
+        href=href(ORDERING, "productOrder", str(order.pk)),
+        external_id=order.reference,
+        state=_STATES[order.status],
+        order_date=order.received_at,
+        completion_date=order.received_at if done else None,
+        order_total_price=_prices(order) if done else None,
+        note=None if done else [Note(id="1", author=order.code, text=order.reason)],
+        product_order_item=[_item(order)],
+        **{name: order.body.get(name) for name in ("description", "category")},
+    )
+    return dump(resource)
+
+
+def _item(order: ServiceOrder) -> OrderItem:
+    return OrderItem(
+        id=order.body.get("item", "1"),
+        state=_STATES[order.status],
+        product_offering=Ref(id=order.offering_id, href=href(CATALOG, "productOffering", order.offering_id)),
+        item_price=_prices(order) if order.status == Status.COMPLETED else None,
+        product=OrderedProduct(realizing_resource=[Ref(id=order.msisdn, value=order.msisdn)], **_plan(order)),
+    )
+
+
+def _plan(order: ServiceOrder) -> dict[str, Any]:
+    plan = order.plan
+    if plan is None:
+        return {}
+    return {
+        "id": f"plan-{plan.pk}",
+        "href": href(INVENTORY, "product", f"plan-{plan.pk}"),
+        "name": plan.name,
+        "start_date": plan.started_at,
+        "termination_date": plan.ends_at,
+    }
+
+
+def _prices(order: ServiceOrder) -> list[OrderPrice]:
+    lines = [("Plan", "oneTime", order.price_minor), ("Promotion", "discount", order.discount_minor)]
+    return [
+        OrderPrice(name=name, price_type=kind, price=Price(tax_included_amount=Money.of(minor)))
+        for name, kind, minor in lines
+        if minor
+    ]
+
+
+def _orders() -> Source:
+    by_state = {name: status for status, name in _STATES.items()}
+    lookups = {
+        "id": numbered(""),
+        "externalId": same("reference"),
+        "state": lambda value: {"status": by_state[value]} if value in by_state else None,
+    }
+    return Source(service_orders(operator(), "plan"), lookups, _order)
+
+
+@router.get("/productOrder", response=list[ProductOrder])
+def product_order_list(request: HttpRequest, page: Paging) -> HttpResponse:
+    return list_rows(request, page, _orders())
+
+
+@router.get("/productOrder/{id}", response=ProductOrder)
+def product_order(request: HttpRequest, id: str, fields: Fields = "") -> HttpResponse:
+    return found(_order(row_or_404(service_orders(operator(), "plan"), "", id)), fields)
+
+
+@router.post("/productOrder", response={201: ProductOrder})
+def product_order_create(request: HttpRequest, order: ProductOrderCreate) -> HttpResponse:
+    """Start a plan on a number, paid for by the requester. The same externalId again changes nothing."""
+    (item,) = order.product_order_item
+    (number,) = item.product.realizing_resource
+    ask = Ask(
+        operator=operator(),
+        requester=REQUESTER,
+        reference=order.external_id,
+        kind="plan",
+        msisdn=parse_msisdn(number.value or number.id, "productOrderItem.product.realizingResource.value"),
+        offering_id=item.product_offering.id,
+        body={"item": item.id, "description": order.description, "category": order.category},
+    )
+    return created(_order(perform(ask)))

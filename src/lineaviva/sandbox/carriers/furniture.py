@@ -1,0 +1,35 @@
+"""What a pretend carrier has beyond its rulebook file: one promotion, so that there is one to be seen."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+
+from lineaviva.carrier.catalogue.models import Promotion
+from lineaviva.carrier.catalogue.queries import offerings
+from lineaviva.kernel.calendar import add_months
+from lineaviva.kernel.clock import ROME, rome_date
+
+OFF_MINOR = 200
+_DEAREST = 2500
+
+
+def promotion_put(*, operator: str, now: datetime) -> Promotion | None:
+    """2 EUR off the largest top-up up to 25 EUR, this month and the next; None where there is no such top-up."""
+    topups = [one for one in offerings(operator).values() if one.kind == "topup"]
+    fitting = [one for one in topups if OFF_MINOR < one.price_minor <= _DEAREST]
+    if not fitting:
+        return None
+    chosen = max(fitting, key=lambda one: one.price_minor)
+    first = rome_date(now).replace(day=1)
+    promotion, _ = Promotion.objects.get_or_create(
+        operator=operator,
+        key=f"sandbox-{first:%Y-%m}",
+        defaults={
+            "offering_id": chosen.id,
+            "name": f"2 € off {chosen.name}",
+            "off_minor": OFF_MINOR,
+            "valid_from": datetime.combine(first, time.min, ROME),
+            "valid_until": datetime.combine(add_months(first, 2), time.min, ROME),
+        },
+    )
+    return promotion
