@@ -1,0 +1,154 @@
+"""How long an import of many lines takes, beside the least that any import must do.
+
+    python bench/imports.py [--rows 50000]
+
+Runs on SQLite, or on the server of LINEAVIVA_DATABASE_URL, in a test database of its own. The floor is a plain loop:
+csv.DictReader and bulk inserts of the same rows, with no checking, no comparing and no dates.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+LIMIT = 30.0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=50_000)
+    rows = parser.parse_args().rows
+    import django
+
+    django.setup()
+    data = sheet(rows)
+    with database() as vendor:
+        floor = timed(lambda: plain_loop(data))
+        dry, first, second = timed(lambda: run(data, dry_run=True)), timed(lambda: run(data)), timed(lambda: run(data))
+        changed = timed(lambda: run(sheet(rows, label="changed")))
+        out = timed(export)
+    print(f"{vendor}, {rows} rows of {rows // 100} holders")
+    for name, seconds in (
+        ("plain csv + bulk insert", floor),
+        ("dry run", dry),
+        ("import", first),
+        ("the same again (no change)", second),
+        ("every label changed", changed),
+        ("export", out),
+    ):
+        print(f"{name:28} {seconds:7.2f} s {rows / seconds:9.0f} rows/s   {seconds / floor:5.1f} x plain")
+    ok = first < LIMIT * rows / 50_000 and changed < LIMIT * rows / 50_000
+    print(f"limit {LIMIT:.0f} s for 50,000 rows: {'kept' if ok else 'MISSED'}")
+    return 0 if ok else 1
+
+
+def sheet(rows: int, label: str = "line") -> bytes:
+    """A file as a shop would bring it: half of its own making, days as Excel writes them, half eSIM."""
+    out = io.StringIO()
+    write = csv.writer(out, delimiter=";")
+    write.writerow("msisdn operator sim_type label holder_email last_topup plan plan_expires_on auto_renew".split())
+    for number in range(rows):
+        day = date(2025, 12, 1) + timedelta(days=number % 350)
+        write.writerow(
+            [
+                f"39347{number + 1_000_000:07d}",
+                ("tim", "vodafone", "windtre")[number % 3],
+                ("physical", "esim")[number % 2],
+                f"{label} {number}",
+                f"holder{number % max(rows // 100, 1)}@example.org",
+                f"{day:%d/%m/%Y}",
+                "Base",
+                "",
+                ("sì", "no")[number % 2],
+            ]
+        )
+    return out.getvalue().encode()
+
+
+def run(data: bytes, *, dry_run: bool = False) -> None:
+    from lineaviva.keeper.lines.sheet.actions import lines_import
+    from lineaviva.kernel import clock
+
+    plan = lines_import(data=data, holder=None, by=None, now=clock.now(), dry_run=dry_run)
+    if plan.errors or plan.applied == dry_run:
+        raise SystemExit(f"the import went wrong: {plan.errors[:3]}")
+
+
+def export() -> None:
+    from lineaviva.keeper.lines.models import Line
+    from lineaviva.keeper.lines.sheet.export import lines_export
+
+    for _ in lines_export(Line.objects.filter(removed_at=None)):
+        pass
+
+
+def plain_loop(data: bytes) -> None:
+    """The floor; its rows are taken back."""
+    from django.db import transaction
+
+    from lineaviva.keeper.accounts.models import User
+    from lineaviva.keeper.lines.models import Line, LineEvent
+    from lineaviva.kernel import clock
+
+    now = clock.now()
+    with transaction.atomic():
+        rows = list(csv.DictReader(io.StringIO(data.decode()), delimiter=";"))
+        emails = sorted({row["holder_email"] for row in rows})
+        holders = {user.email: user for user in User.objects.bulk_create([User(email=email) for email in emails])}
+        lines = Line.objects.bulk_create(
+            [
+                Line(
+                    holder=holders[row["holder_email"]],
+                    msisdn=f"+{row['msisdn']}",
+                    operator=row["operator"],
+                    sim_type=row["sim_type"],
+                    label=row["label"],
+                    plan=row["plan"],
+                    created_at=now,
+                    look_at=now,
+                )
+                for row in rows
+            ],
+            batch_size=1000,
+        )
+        LineEvent.objects.bulk_create(
+            [
+                LineEvent(line=line, kind=kind, on=now.date(), recorded_at=now, reference="plain")
+                for line in lines
+                for kind in ("registered", "topup")
+            ],
+            batch_size=1000,
+        )
+        transaction.set_rollback(True)
+
+
+def timed(act: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    act()
+    return time.perf_counter() - start
+
+
+@contextmanager
+def database() -> Iterator[str]:
+    from django.db import connection
+    from django.test.utils import setup_databases, teardown_databases
+
+    before = setup_databases(verbosity=0, interactive=False)
+    try:
+        yield connection.vendor
+    finally:
+        teardown_databases(before, verbosity=0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

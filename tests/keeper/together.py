@@ -1,0 +1,38 @@
+"""Doing the same thing in several threads at once, each with a database connection of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connections
+
+from lineaviva.kernel.errors import LineavivaError
+
+
+def together(times: int, act: Callable[[], Any]) -> list[Any]:
+    """What each of `times` threads got, or the refusal it met; any other exception is raised here."""
+    barrier = threading.Barrier(times)
+    answers: list[Any] = []
+    broken: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            barrier.wait()
+            answers.append(act())
+        except LineavivaError as refusal:
+            answers.append(refusal)
+        except BaseException as error:
+            broken.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run) for _ in range(times)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    if broken:
+        raise broken[0]
+    return answers
