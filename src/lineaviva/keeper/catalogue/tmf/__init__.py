@@ -1,0 +1,1 @@
+"""Reads a carrier's catalogue over TMF620 Product Catalog Management v4."""

@@ -1,0 +1,73 @@
+"""Writes of receipts: one per order, numbered without a gap, sent by e-mail."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from math import ceil
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+
+from lineaviva.keeper.orders.models import OrderState, ProductOrder
+from lineaviva.keeper.receipts import errors, links
+from lineaviva.keeper.receipts.facts import freeze, recipient
+from lineaviva.keeper.receipts.models import Receipt, ReceiptCounter, ReceiptMail
+from lineaviva.keeper.receipts.rules import numbering_year
+from lineaviva.kernel.agenda import limits
+
+# Three at once, then one every ten minutes.
+RESENDS_PER_MINUTE, RESENDS_AT_ONCE = 0.1, 3
+
+
+@transaction.atomic
+def receipt_issue(*, order: ProductOrder, now: datetime) -> Receipt:
+    """The receipt of an active order, with its first e-mail; issued already: that one. Conflict before it is active."""
+    # Lock order everywhere: the order, then the counter.
+    order = ProductOrder.objects.select_for_update().get(pk=order.pk)
+    issued = Receipt.objects.filter(order=order).first()
+    if issued is not None:
+        return issued
+    if order.state != OrderState.ACTIVE:
+        raise errors.not_active()
+    year, token = numbering_year(now), links.proof_token()
+    facts = freeze(order, issuer=settings.RECEIPT_ISSUER_NAME, proof_url=links.proof_url(token))
+    receipt = Receipt.objects.create(
+        order=order,
+        issuer=settings.RECEIPT_ISSUER,
+        year=year,
+        number=_next_number(settings.RECEIPT_ISSUER, year),
+        language=order.language,
+        facts=facts,
+        proof_token=token,
+        issued_at=now,
+    )
+    ReceiptMail.objects.create(receipt=receipt, to=recipient(order), created_at=now, look_at=now)
+    return receipt
+
+
+def _next_number(issuer: str, year: int) -> int:
+    """Taken last, in the transaction that writes the receipt: if that fails the number was never given."""
+    ReceiptCounter.objects.get_or_create(issuer=issuer, year=year)
+    counter = ReceiptCounter.objects.filter(issuer=issuer, year=year)
+    counter.update(last=F("last") + 1)
+    return counter.get().last
+
+
+def receipt_resend(*, receipt: Receipt, now: datetime) -> ReceiptMail:
+    """Send it once more to its first address; a sending that still waits is enough.
+
+    Raises Conflict (status 429) after three at once, then it is one every ten minutes.
+    """
+    waiting = receipt.mails.filter(state="open").first()
+    if waiting is not None:
+        return waiting
+    wait = limits.take(f"receipt-resend:{receipt.pk}", per_minute=RESENDS_PER_MINUTE, burst=RESENDS_AT_ONCE, now=now)
+    if wait > timedelta(0):
+        raise errors.resent_too_often(ceil(wait / timedelta(minutes=1)))
+    mail, _made = ReceiptMail.objects.get_or_create(
+        receipt=receipt,
+        state="open",
+        defaults={"to": recipient(receipt.order), "created_at": now, "look_at": now},
+    )
+    return mail

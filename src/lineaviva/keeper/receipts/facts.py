@@ -1,0 +1,90 @@
+"""What a receipt holds for ever, taken from the rows as they are at the instant of issue."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from lineaviva import rulebook
+from lineaviva.keeper.accounts.models import Role
+from lineaviva.keeper.activation.models import Activation
+from lineaviva.keeper.orders.models import ProductOrder
+from lineaviva.keeper.payments.queries import paying_attempt
+
+
+class Facts(TypedDict):
+    """Amounts are minor units; instants and days are ISO texts; `own`: whoever gets it holds the line."""
+
+    issuer: str
+    label: str
+    msisdn: str
+    last_four: str
+    own: bool
+    operator: str
+    operator_name: str
+    kind: str
+    offering_id: str
+    offering: str
+    price_minor: int
+    discount_minor: int
+    promotion: str
+    total_minor: int
+    currency: str
+    payment_method: str
+    payment_reference: str
+    order: str
+    activation_reference: str
+    operator_reference: str
+    dates_before: dict[str, str | None]
+    dates_after: dict[str, str | None]
+    paid_at: str | None
+    active_at: str | None
+    tax: str
+    proof_url: str
+
+
+def freeze(order: ProductOrder, *, issuer: str, proof_url: str) -> Facts:
+    """The facts of an active order."""
+    line, quote, offering = order.line, order.quote, order.offering
+    operator = rulebook.operator(line.operator)
+    attempt = paying_attempt(order)
+    activation = Activation.objects.filter(order=order).first()
+    return Facts(
+        issuer=issuer,
+        label=line.label,
+        msisdn=line.msisdn,
+        last_four=line.msisdn[-4:],
+        own=recipient_holds_it(order),
+        operator=operator.slug,
+        operator_name=operator.display_name(order.language),
+        kind=offering.kind,
+        offering_id=offering.external_id,
+        offering=offering.name,
+        price_minor=quote.price_minor,
+        discount_minor=quote.discount_minor,
+        promotion=quote.promotion.name if quote.promotion else "",
+        total_minor=order.total_minor,
+        currency=order.currency,
+        payment_method=attempt.provider if attempt else "",
+        payment_reference=(attempt.charge_ref or attempt.provider_ref) if attempt else "",
+        order=order.code,
+        activation_reference=activation.reference if activation else "",
+        operator_reference=activation.operator_reference if activation else "",
+        dates_before=order.dates_before,
+        dates_after=order.dates_after,
+        paid_at=order.paid_at.isoformat() if order.paid_at else None,
+        active_at=order.active_at.isoformat() if order.active_at else None,
+        # Tax is a property of the product: only of a top-up is it certain how it is taxed.
+        tax="single_stage" if offering.kind == "topup" else "",
+        proof_url=proof_url,
+    )
+
+
+def recipient_holds_it(order: ProductOrder) -> bool:
+    """What staff order at a counter belongs to the line's holder; otherwise the receipt goes to whoever paid."""
+    payer = order.placed_by
+    return payer.role != Role.HOLDER or payer.pk == order.line.holder_id
+
+
+def recipient(order: ProductOrder) -> str:
+    """The address that the receipt goes to."""
+    return order.line.holder.email if recipient_holds_it(order) else order.placed_by.email
