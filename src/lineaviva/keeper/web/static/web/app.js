@@ -1,0 +1,48 @@
+"use strict";
+/* What pages do beyond htmx; every page works without this file. */
+
+const offline = (yes) => {
+  document.documentElement.toggleAttribute("data-offline", yes);
+};
+
+window.addEventListener("offline", () => offline(true));
+window.addEventListener("online", () => { if (document.documentElement.dataset.offline !== "saved") offline(false); });
+
+/* A second tap on the same button sends nothing: the first is on its way. The server would take it quietly anyway. */
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.dataset.sent) { event.preventDefault(); return; }
+  form.dataset.sent = "yes";
+  setTimeout(() => { delete form.dataset.sent; }, 8000);
+});
+window.addEventListener("pageshow", () => {
+  document.querySelectorAll("form[data-sent]").forEach((form) => { delete form.dataset.sent; });
+});
+
+/* The language menu closes on Escape and on a tap elsewhere. */
+const menu = document.querySelector("details.languages");
+if (menu) {
+  document.addEventListener("click", (event) => { if (!menu.contains(event.target)) menu.open = false; });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && menu.open) { menu.open = false; menu.querySelector("summary").focus(); }
+  });
+}
+
+/* Signing out takes the kept list along, even if the next page never arrives. */
+document.addEventListener("submit", (event) => {
+  if (event.target.action.endsWith("/account/logout/") && "caches" in window) caches.delete("list");
+});
+
+/* Passkeys are offered only where the browser knows them. */
+const passkey = document.getElementById("passkey_login");
+if (passkey && window.PublicKeyCredential) passkey.hidden = false;
+
+/* A passkey that fails says so on the page instead of in the console only. */
+document.addEventListener("allauth.error", (event) => {
+  const place = document.getElementById("passkey-error");
+  if (place) { place.hidden = false; event.preventDefault(); }
+});
+
+if ("serviceWorker" in navigator) {
+  navigator.serviceWorker.register("/sw.js").catch(() => {});
+}

@@ -1,0 +1,98 @@
+"""One page for an order, from placed to active: it is status, support page and, at the end, leads to the receipt."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from lineaviva.keeper.lines.queries import line_for
+from lineaviva.keeper.orders.actions import order_cancel
+from lineaviva.keeper.orders.models import ProductOrder
+from lineaviva.keeper.payments.actions import payment_look
+from lineaviva.keeper.payments.ports import providers
+from lineaviva.keeper.web import cards, grants, order_page, rules, words
+from lineaviva.keeper.web.views.renew import pay
+from lineaviva.kernel import clock
+from lineaviva.kernel.errors import LineavivaError, NotFound
+
+_RELOAD_SECONDS = 10
+
+
+@grants.needed
+@require_safe
+def order(request: HttpRequest, code: str) -> HttpResponse:
+    now = clock.now()
+    payer, found = grants.payer_and_order(request, code, now)
+    if request.GET.get("from") == "payment" and found.state == "placed":
+        payment_look(order=found, now=now)
+    page = order_page.page_of(found)
+    if request.headers.get("HX-Request"):
+        return _update(request, payer, page, now)
+    return render(request, "web/order.html", _facts(payer, page, now, looks=0))
+
+
+def _update(request: HttpRequest, payer: grants.Payer, page: order_page.OrderPage, now: datetime) -> HttpResponse:
+    """What htmx asks for: the next look, and the page's middle only if something changed since it was seen."""
+    changed = request.GET.get("seen") != page.version
+    looks = 0 if changed else min(_count(request.GET.get("n")) + 1, 10_000)
+    facts = {**_facts(payer, page, now, looks), "changed": changed}
+    return render(request, "web/_order_update.html", facts)
+
+
+def _count(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 6 else 0
+
+
+def _facts(payer: grants.Payer, page: order_page.OrderPage, now: datetime, looks: int) -> dict[str, Any]:
+    return {
+        "page": page,
+        "number": cards.shown_number(page.order.line, payer.user, granted=payer.granted),
+        "granted": payer.granted,
+        "may_cancel": page.order.placed_by_id == payer.user.pk,
+        "may_renew": _may_renew(payer, page.order),
+        "card_payment": "stripe" in providers(),
+        "looks": looks,
+        "wait": rules.next_look(page.facts, looks),
+        "reload_after": _RELOAD_SECONDS,
+    }
+
+
+def _may_renew(payer: grants.Payer, order: ProductOrder) -> bool:
+    try:
+        line_for(user=payer.user, line_id=order.line_id, right="pay")
+    except NotFound:
+        return False
+    return True
+
+
+@grants.needed
+@require_POST
+def order_pay(request: HttpRequest, code: str) -> HttpResponse:
+    """Go on paying, or pay in another way after a decline."""
+    now = clock.now()
+    payer, found = grants.payer_and_order(request, code, now)
+    line_for(user=payer.user, line_id=found.line_id, right="pay")
+    try:
+        return pay(request, found, request.POST.get("pay", ""), now)
+    except LineavivaError as error:
+        messages.error(request, words.sentence(error))
+        return redirect("order", found.code)
+
+
+@grants.needed
+@require_POST
+def order_cancel_view(request: HttpRequest, code: str) -> HttpResponse:
+    now = clock.now()
+    payer, found = grants.payer_and_order(request, code, now)
+    try:
+        order_cancel(order=found, by=payer.user, now=now)
+        messages.success(request, _("Cancelled. Nothing was charged."))
+    except LineavivaError as error:
+        messages.error(request, words.sentence(error))
+    return redirect("order", found.code)

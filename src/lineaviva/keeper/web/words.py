@@ -1,0 +1,98 @@
+"""The sentence that a reader sees for a refusal, chosen by its code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from lineaviva.kernel.errors import LineavivaError
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+# Codes whose English sentence names details (what was typed, a row, a file) that pages do not need.
+SENTENCES: Mapping[str, _StrPromise] = {
+    "msisdn_invalid": _("This is not an Italian mobile number. Write it as on the SIM's card: 347 123 4567."),
+    "msisdn_foreign": _("This is not an Italian number. It begins with +39, or with 3 without it."),
+    "msisdn_fixed_line": _("This is a fixed line or a service number. Only mobile numbers are kept here."),
+    "iccid_invalid": _("This is not an ICCID: it has 18 to 20 digits and stands on the SIM card, beginning with 89."),
+    "eid_invalid": _("This is not an EID: it has 32 digits; a phone shows it after dialling *#06#."),
+    "email_invalid": _("This is not an e-mail address."),
+    "language_unknown": _("This is not one of our languages."),
+    "operator_unknown": _("We do not know this operator."),
+    "line_unknown": _("There is no such line here."),
+    "line_exists": _("This number is on the list already."),
+    "line_twice": _("This number stands in the file twice."),
+    "not_holder": _("Only its holder may change a line."),
+    "share_with_self": _("The holder has every right already."),
+    "share_unknown": _("The line is not shared with this address."),
+    "right_unknown": _("Choose what the other person may do."),
+    "eid_on_sim": _("Only an eSIM has an EID. Choose eSIM above, or leave it empty."),
+    "sim_type_unknown": _("It is a SIM card (physical) or an eSIM (esim)."),
+    "yes_no_invalid": _("Write yes or no."),
+    "date_invalid": _("This is not a day. Write it as 2026-03-31 or 31/03/2026."),
+    "date_in_future": _("This day lies too far ahead."),
+    "date_too_early": _("This day lies too far back."),
+    "text_invalid": _("This text holds characters that cannot be shown."),
+    "text_too_long": _("This text is too long."),
+    "number_mangled": _(
+        "A spreadsheet cut this number short. Set its column to text there and write the number again."
+    ),
+    "holder_missing": _("This line names no holder."),
+    "holder_not_you": _("You can only bring lines of your own."),
+    "import_raced": _("Lines were added meanwhile. Nothing was imported; try again."),
+    "file_empty": _("The file is empty."),
+    "file_not_utf8": _("The file cannot be read. Save it as CSV UTF-8."),
+    "file_broken": _("The quotation marks in the file do not match."),
+    "columns_unknown": _("The first row has columns that we do not know. The known ones stand below."),
+    "columns_missing": _("The first row lacks the column msisdn or operator."),
+    "columns_twice": _("The first row has a column twice."),
+    "cells_surplus": _("This row has more cells than the first one."),
+    "need_invalid": _("Write whole numbers only."),
+    "link_unknown": _("This sign-in link is not one of ours."),
+    "link_used": _("This sign-in link was used already; each works once."),
+    "link_invalid": _("This link is not one of ours, or it was cut short."),
+    "link_expired": _("This link is no longer valid."),
+    "account_inactive": _("This account is switched off."),
+    "role_needed": _("This page is for staff."),
+    "order_unknown": _("There is no order with this code."),
+    "receipt_unknown": _("There is no such receipt, or not for you."),
+    "provider_unknown": _("There is no such way to pay."),
+    "offering_unknown": _("The operator does not sell this any more."),
+    "too_many": _("That was too often. Wait a minute and try again."),
+    "too_large": _("This file is too large."),
+}
+_BY_STATUS: Mapping[int, _StrPromise] = {
+    400: _("That did not work with what was sent. Nothing was changed."),
+    403: _("You may not do this. Nothing was changed."),
+    404: _("There is nothing here, or not for you."),
+    409: _("This cannot be done any more: something changed in the meantime. Look again at how it stands."),
+    413: SENTENCES["too_large"],
+    429: SENTENCES["too_many"],
+    500: _("Something went wrong on our side. Try again in a minute; nothing was lost."),
+}
+
+
+def sentence(error: LineavivaError) -> str:
+    """One plain sentence in the reader's language: by code, else the error's own where translated, else by status."""
+    if error.code in SENTENCES:
+        return str(SENTENCES[error.code])
+    translated = gettext(error.message)
+    if translated != error.message or _is_marked(error.message):
+        return translated
+    return by_status(error.status)
+
+
+def by_status(status: int) -> str:
+    return str(_BY_STATUS.get(status, _BY_STATUS[400]))
+
+
+def _is_marked(message: str) -> bool:
+    """English readers get the message itself where the other languages have a translation of it."""
+    from django.utils.translation import override
+
+    with override("it"):
+        return gettext(message) != message

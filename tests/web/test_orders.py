@@ -1,0 +1,260 @@
+"""The order's page from placed to active, how it looks again by itself, and what it says when something fails."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from lineaviva.keeper.activation.actions import activation_begin, activation_fail
+from lineaviva.keeper.activation.models import Activation
+from lineaviva.keeper.activation.ports import Result
+from lineaviva.keeper.orders.models import ProductOrder
+from lineaviva.keeper.payments.actions import payment_begin, payment_settle
+from lineaviva.keeper.payments.models import PaymentAttempt
+from lineaviva.keeper.payments.ports import Status
+from lineaviva.keeper.receipts.models import Receipt
+from lineaviva.kernel import agenda
+from lineaviva.kernel.clock import FrozenClock
+from tests.web.conftest import BANK, Bank, active, paid, words
+
+HTMX = {"HX-Request": "true"}
+
+
+def path(order: ProductOrder) -> str:
+    return f"/orders/{order.code}/"
+
+
+def steps(response: Any) -> list[str]:
+    """Each step of the time line as text."""
+    html = response.content.decode()
+    line = html[html.index('<ol class="steps">') : html.index("</ol>")]
+    return [" ".join(re.sub(r"<[^>]+>", " ", step).split()) for step in line.split("<li>")[1:]]
+
+
+def poll(response: Any) -> tuple[str, int] | None:
+    """Where and in how many seconds the page asks again; None where it does not."""
+    found = re.search(r'hx-get="([^"]+)" hx-trigger="every (\d+)s"', response.content.decode())
+    return (found[1].replace("&amp;", "&"), int(found[2])) if found else None
+
+
+# --- what it shows ------------------------------------------------------------------------------------------------
+
+
+def test_a_placed_order_waits_for_a_way_to_pay(order: ProductOrder, page: Client) -> None:
+    response = page.get(path(order))
+    assert steps(response) == ["Ordered 12:00:00", "Payment", "Sent to the operator", "Active"]
+    assert "Waiting for payment" in words(response)
+    assert 'value="cash"' in response.content.decode()
+    assert poll(response) is None
+
+
+def test_a_cash_order_shows_its_code(order: ProductOrder, page: Client, now: datetime) -> None:
+    payment_begin(order=order, provider="cash", now=now)
+    response = page.get(path(order))
+    assert f'<p class="code">{order.code[:4]}\xa0{order.code[4:]}</p>' in response.content.decode()
+    assert "Pay €5.00 in cash until Tue 24 Nov 2026 12:00 ." in words(response)
+    assert poll(response) is not None
+
+
+def test_a_paid_order_is_on_its_way(order: ProductOrder, page: Client, now: datetime) -> None:
+    paid(order, now)
+    response = page.get(path(order))
+    assert steps(response) == ["Ordered 12:00:00", "Paid 12:00:20", "Sent to the operator", "Active"]
+    assert "This page looks again by itself." in words(response)
+    assert '<noscript><meta http-equiv="refresh" content="10"></noscript>' in response.content.decode()
+
+
+def test_an_active_order_shows_its_new_dates(order: ProductOrder, page: Client, now: datetime) -> None:
+    active(order, now)
+    text = words(page.get(path(order)))
+    assert "New dates Full service until Mon 22 Nov 2027 (was 4 Dec 2026 )" in text
+    assert "Operator's reference TIM-0000012345" in text
+    assert "The receipt is being written" in text
+
+
+def test_with_its_receipt_it_has_arrived(receipt: Receipt, page: Client) -> None:
+    response = page.get(path(receipt.order))
+    text = words(response)
+    assert steps(response) == ["Ordered 12:00:00", "Paid 12:00:20", "Sent to the operator 12:00:21", "Active 12:00:22"]
+    assert f"Receipt {receipt.full_number} Download (PDF)" in text
+    assert poll(response) is None
+    assert "http-equiv" not in response.content.decode()
+
+
+def test_times_of_another_day_carry_their_date(receipt: Receipt, page: Client, clock: FrozenClock) -> None:
+    clock.advance(timedelta(days=3))
+    assert steps(page.get(path(receipt.order)))[0] == "Ordered Sun 22 Nov 2026 12:00"
+
+
+def test_a_lost_answer_is_named_and_promised(order: ProductOrder, page: Client, now: datetime) -> None:
+    activation = activation_begin(order=paid(order, now), now=now)
+    assert activation is not None
+    activation.state, activation.sent_at = "unknown", now + timedelta(seconds=21)
+    activation.look_at = now + timedelta(minutes=5)
+    activation.save()
+    response = page.get(path(order))
+    assert "Paid; the operator's answer is missing" in words(response)
+    assert (
+        "We do not send it twice and do not give the money back before we know. We ask again at 12:05:00 ."
+        in (steps(response)[2])
+    )
+    Activation.objects.update(stuck_reason="asked for two days")
+    assert "A person of ours looks at it now and writes to you." in steps(page.get(path(order)))[2]
+
+
+def test_a_refused_order_gives_the_money_back(order: ProductOrder, page: Client, now: datetime) -> None:
+    activation = activation_begin(order=paid(order, now), now=now)
+    assert activation is not None
+    activation_fail(activation=activation, result=Result("failed", reason="blocked"), now=now)
+    response = page.get(path(order))
+    assert "Not activated: your money is on its way back" in words(response)
+    refused, money = steps(response)[2:]
+    assert refused.startswith("Refused by the operator The line was not renewed. All you paid goes back")
+    assert money == "Money on its way back"
+    assert "TIM, in Italy 119" in words(response)
+    assert "Renew again" in words(response)
+
+
+def test_a_declined_card_can_be_tried_again(order: ProductOrder, page: Client, bank: type[Bank], now: datetime) -> None:
+    attempt = payment_begin(order=order, provider="stripe", now=now)
+    payment_settle(attempt=attempt, status=Status("failed", reason="insufficient_funds"), now=now)
+    response = page.get(path(order))
+    assert "The payment did not go through" in words(response)
+    assert "There is not enough money on this card. Nothing was charged." in words(response)
+    again = page.post(f"{path(order)}pay/", {"pay": "stripe"})
+    assert again.headers["Location"] == f"{BANK}{order.code}"
+    assert bank.begun == [f"pay:{order.code}:1", f"pay:{order.code}:2"]
+
+
+def test_after_a_decline_it_can_be_paid_in_a_shop(
+    order: ProductOrder, page: Client, bank: type[Bank], now: datetime
+) -> None:
+    payment_begin(order=order, provider="stripe", now=now)
+    response = page.post(f"{path(order)}pay/", {"pay": "cash"}, follow=True)
+    assert "Say or show this code in the shop" in words(response)
+    assert list(PaymentAttempt.objects.values_list("provider", "state").order_by("number")) == [
+        ("stripe", "expired"),
+        ("cash", "open"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "headline"),
+    [("expired", "Not paid in time"), ("cancelled", "Cancelled"), ("refunded", "your money was given back")],
+)
+def test_an_end_says_so_and_offers_to_begin_anew(
+    state: str, headline: str, order: ProductOrder, page: Client, now: datetime
+) -> None:
+    ProductOrder.objects.update(state=state, closed_at=now)
+    response = page.get(path(order))
+    assert headline in words(response)
+    assert "Renew again" in words(response)
+    assert poll(response) is None
+
+
+# --- coming back from the bank ------------------------------------------------------------------------------------
+
+
+def test_the_bank_is_asked_as_soon_as_the_payer_is_back(
+    order: ProductOrder, page: Client, bank: type[Bank], now: datetime
+) -> None:
+    attempt = payment_begin(order=order, provider="stripe", now=now)
+    PaymentAttempt.objects.update(look_at=now + timedelta(minutes=4))
+    page.get(path(order))
+    attempt.refresh_from_db()
+    assert attempt.look_at == now + timedelta(minutes=4)
+    response = page.get(f"{path(order)}?from=payment")
+    attempt.refresh_from_db()
+    assert attempt.look_at == now
+    assert "you are charged only once" in words(response)
+
+
+# --- looking again ------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_sent_again_that_was_seen(order: ProductOrder, page: Client, now: datetime) -> None:
+    paid(order, now)
+    first = poll(page.get(path(order)))
+    assert first == (f"{path(order)}?seen=paid.succeeded..00&n=0", 2)
+    response = page.get(first[0], headers=HTMX)
+    assert words(response) == ""
+    assert poll(response) == (f"{path(order)}?seen=paid.succeeded..00&n=1", 2)
+
+
+def test_what_changed_is_swapped_in_and_said_aloud(order: ProductOrder, page: Client, now: datetime) -> None:
+    active(order, now)
+    response = page.get(f"{path(order)}?seen=paid.succeeded..00&n=9", headers=HTMX)
+    html = response.content.decode()
+    assert "<html" not in html
+    assert '<div id="status" hx-swap-oob="innerHTML">' in html
+    assert '<p id="said" hx-swap-oob="innerHTML">Active</p>' in html
+    assert poll(response) == (f"{path(order)}?seen=active.succeeded.succeeded.00&n=0", 2)
+
+
+def test_at_the_end_it_stops_asking(receipt: Receipt, page: Client) -> None:
+    response = page.get(f"{path(receipt.order)}?seen=active.succeeded.succeeded.00&n=3", headers=HTMX)
+    assert poll(response) is None
+    assert '<div id="poll"></div>' in response.content.decode()
+
+
+@pytest.mark.parametrize(("n", "wait"), [("14", 5), ("40", 60), ("119", None), ("-1", 2), ("x", 2), ("9" * 99, 2)])
+def test_it_asks_ever_more_rarely(n: str, wait: int | None, order: ProductOrder, page: Client, now: datetime) -> None:
+    paid(order, now)
+    response = page.get(path(order), {"seen": "paid.succeeded..00", "n": n}, headers=HTMX)
+    found = poll(response)
+    assert (found[1] if found else None) == wait
+
+
+# --- acting -------------------------------------------------------------------------------------------------------
+
+
+def test_an_unpaid_order_is_cancelled(order: ProductOrder, page: Client) -> None:
+    response = page.post(f"{path(order)}cancel/", follow=True)
+    assert "Cancelled. Nothing was charged." in words(response)
+    order.refresh_from_db()
+    assert order.state == "cancelled"
+
+
+def test_a_paid_order_is_not(order: ProductOrder, page: Client, now: datetime) -> None:
+    paid(order, now)
+    assert "Cancel this order" not in words(page.get(path(order)))
+    page.post(f"{path(order)}cancel/")
+    order.refresh_from_db()
+    assert order.state == "paid"
+
+
+def test_a_closed_order_is_not_paid(order: ProductOrder, page: Client) -> None:
+    page.post(f"{path(order)}cancel/")
+    response = page.post(f"{path(order)}pay/", {"pay": "cash"}, follow=True)
+    assert response.redirect_chain == [(path(order), 302)]
+    assert PaymentAttempt.objects.count() == 0
+
+
+def test_the_code_is_found_however_it_is_typed(order: ProductOrder, page: Client) -> None:
+    assert page.get(f"/orders/{order.code.lower()}/").status_code == 200
+    assert page.get(f"/orders/{order.code[:4]}-{order.code[4:]}/").status_code == 200
+
+
+@pytest.mark.parametrize("code", ["XXXXXXXX", "1", "a" * 200, "2K7M5FPW"])
+def test_a_code_of_nobody(code: str, order: ProductOrder, page: Client) -> None:
+    response = page.get(f"/orders/{code}/")
+    assert response.status_code == 404
+    assert "There is no order with this code." in words(response)
+
+
+@pytest.mark.parametrize("what", ["pay", "cancel", "receipt/send"])
+def test_acts_are_posted(what: str, order: ProductOrder, page: Client) -> None:
+    assert page.get(f"{path(order)}{what}/").status_code == 405
+
+
+def test_the_whole_way_by_the_agenda(order: ProductOrder, page: Client, now: datetime, clock: FrozenClock) -> None:
+    """Without an operator to reach the order stays paid; the page goes on asking and tells no untruth."""
+    paid(order, now)
+    agenda.run_due(clock.now())
+    response = page.get(path(order))
+    assert steps(response)[1].startswith("Paid ")
+    assert "Active" == steps(response)[3]
