@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PO := $(wildcard src/lineaviva/keeper/*/locale/*/LC_MESSAGES/django.po)
 
+# Compiled modules are kept, so that the second start does not compile everything again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test check lock clean bench
 
 run: .venv/.run .venv/.messages  ## the whole way on this machine: web, worker and a pretend outside world

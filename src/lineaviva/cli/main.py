@@ -1,0 +1,95 @@
+"""The `lineaviva` command. Each area is a module of this folder; it is imported only when one of its commands runs."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
+
+from lineaviva.cli.output import show_error
+from lineaviva.kernel.errors import LineavivaError
+
+# command or group -> module that has it as `app`
+AREAS = {
+    "backup": "keeping",
+    "carrier": "carrier",
+    "catalogue": "catalogue",
+    "deadlines": "deadlines",
+    "demo": "demo",
+    "doctor": "doctor",
+    "due": "reminders",
+    "lines": "lines",
+    "migrate": "running",
+    "orders": "orders",
+    "remind": "reminders",
+    "renew": "orders",
+    "restore": "keeping",
+    "receipts": "receipts",
+    "rulebook": "rulebook",
+    "sandbox": "sandbox",
+    "serve": "running",
+    "stuck": "running",
+    "users": "users",
+    "web": "running",
+    "worker": "running",
+}
+
+
+class LazyGroup(TyperGroup):
+    """Knows every command's name, and loads an area only for the command that is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(AREAS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in AREAS:
+            return None
+        app: typer.Typer = importlib.import_module(f"lineaviva.cli.{AREAS[cmd_name]}").app
+        found = typer.main.get_command(app)
+        if found.name == cmd_name or not isinstance(found, TyperGroup):
+            return found
+        return found.commands[cmd_name] if cmd_name in found.commands else found
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    name="lineaviva",
+    help="Keeps Italian prepaid lines alive: deadlines, reminders, renewal, payment, activation, receipt.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _root() -> None:
+    """Keeps Italian prepaid lines alive."""
+
+
+def main() -> None:
+    """Run the command; every refusal is one sentence, on stderr or as JSON, and exit code 2."""
+    try:
+        code = app(standalone_mode=False)
+    except typer.Abort:
+        show_error("aborted", "Stopped; nothing was changed.")
+        code = 130
+    except TyperException as refusal:
+        show_error("usage", refusal.format_message(), hint=_help_hint(refusal))
+        code = 2
+    except LineavivaError as refusal:
+        show_error(refusal.code, refusal.message, field=refusal.field)
+        code = 2
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _help_hint(refusal: TyperException) -> str:
+    ctx = getattr(refusal, "ctx", None)
+    return f"See: {ctx.command_path} --help" if ctx else "See: lineaviva --help"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""The sandbox's people and lines, and its fault knobs."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lineaviva.cli import output
+from lineaviva.cli.output import Json
+from lineaviva.kernel import clock
+from lineaviva.kernel.calendar import add_months
+from lineaviva.kernel.clock import rome_date
+from lineaviva.kernel.errors import Conflict, InvalidInput
+from lineaviva.sandbox.world import CARRIERS, World
+
+if TYPE_CHECKING:
+    from lineaviva.keeper.accounts.models import User
+
+app = typer.Typer(name="sandbox", help="The pretend outside world: its people, its faults.", no_args_is_help=True)
+
+HOLDER, CLERK = "anna@lineaviva.test", "chen@lineaviva.test"
+
+
+def sandbox_lines(today: date) -> list[dict[str, Any]]:
+    """Anna's three lines: TIM five days before its date, a Vodafone eSIM half way, a WindTre line just topped up."""
+    return [
+        {
+            "msisdn": "+393391234567",
+            "operator": "tim",
+            "label": "妈妈 · Mamma",
+            "last_topup": add_months(today + timedelta(5), -12),
+        },
+        {
+            "msisdn": "+393471238812",
+            "operator": "vodafone",
+            "label": "eSIM Milano",
+            "sim_type": "esim",
+            "last_topup": add_months(today, -6),
+        },
+        {
+            "msisdn": "+393291232046",
+            "operator": "windtre",
+            "label": "Casa",
+            "last_topup": add_months(today, -2),
+        },
+    ]
+
+
+def people_make(*, language: str, now: datetime) -> tuple[User, User]:
+    """Anna and Chen the clerk, with Anna's lines if she has none yet; the second time changes nothing."""
+    from lineaviva.keeper.accounts.actions import user_get_or_create
+    from lineaviva.keeper.catalogue.actions import catalogue_refresh
+    from lineaviva.keeper.lines.actions import line_register
+    from lineaviva.keeper.lines.queries import lines_for
+
+    anna = user_get_or_create(email=HOLDER, language=language, now=now)
+    clerk = user_get_or_create(email=CLERK, language=language, role="clerk", now=now)
+    if not lines_for(anna).exists():
+        for facts in sandbox_lines(rome_date(now)):
+            line_register(holder=anna, by=anna, now=now, **facts)
+        for operator in CARRIERS:
+            catalogue_refresh(operator=operator, now=now)
+    return anna, clerk
+
+
+@app.command()
+def faults(
+    part: Annotated[str, typer.Argument(help="tim, vodafone, windtre or provider.")],
+    knobs: Annotated[list[str] | None, typer.Argument(help="knob=value, as printed without any.")] = None,
+    port: Annotated[int, typer.Option(help="The port that `lineaviva serve` was given.")] = 8000,
+    json: Json = False,
+) -> None:
+    """Show or set how one part of the sandbox misbehaves.
+
+    Examples: `lineaviva sandbox faults tim`, `lineaviva sandbox faults tim lost_answer=100`
+    """
+    import httpx
+
+    url = f"{_part_url(part, port)}/sandbox/knobs"
+    try:
+        wanted = dict(pair.split("=", 1) for pair in knobs or [])
+    except ValueError:
+        raise InvalidInput("Each knob is written knob=value.", field="knobs") from None
+    try:
+        reply = (
+            httpx.post(url, json={k: _value(v) for k, v in wanted.items()}, timeout=5)
+            if wanted
+            else httpx.get(url, timeout=5)
+        )
+    except httpx.HTTPError:
+        raise Conflict(
+            f"The sandbox does not answer at {url}; start it with: lineaviva serve --sandbox",
+            code="not_running",
+        ) from None
+    document = reply.json()
+    if reply.status_code >= 400:
+        raise InvalidInput(str(document.get("message") or document), field="knobs")
+    if json:
+        output.print_json(document)
+    else:
+        output.print_table(f"{part}: faults", ["Knob", "Value"], document.items())
+
+
+def _value(text: str) -> int | float | bool | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return {"yes": True, "no": False, "true": True, "false": False}.get(text, text)
+
+
+def _part_url(part: str, port: int) -> str:
+    from pathlib import Path
+
+    world = World(Path("var"), port)
+    if part == "provider":
+        return world.provider_url
+    if part not in CARRIERS:
+        raise InvalidInput(f"The parts are {', '.join(CARRIERS)} and provider, not '{part}'.", field="part")
+    return world.carrier_url(part)
+
+
+@app.command()
+def people(
+    language: Annotated[str, typer.Option(help="zh-hans, zh-hant, it or en.")] = "en",
+    json: Json = False,
+) -> None:
+    """Make the sandbox's holder and clerk, with three lines, in this database.
+
+    Example: `lineaviva sandbox people --language it`
+    """
+    output.setup_django()
+    anna, clerk = people_make(language=language, now=clock.now())
+    if json:
+        output.print_json({"holder": anna.email, "clerk": clerk.email})
+    else:
+        output.console.print(f"Holder {anna.email}, clerk {clerk.email}.")

@@ -1,0 +1,53 @@
+"""Logs: one structured line each, with every long number masked whatever a caller passes in."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+# Numbers that must never be whole in a log: MSISDN, ICCID, EID, IMSI, card numbers.
+_LONG_NUMBER = re.compile(r"\+?\d{5,}(\d{4})\b")
+_ACTIVATION_CODE = re.compile(r"(?i)LPA:1\$[^\s\"']+|\b1\$[\w.-]+\$[^\s\"']*")
+
+
+def mask_text(text: str) -> str:
+    """`text` with long numbers cut to their last four digits and activation codes left out."""
+    return _LONG_NUMBER.sub(r"…\1", _ACTIVATION_CODE.sub("[activation code]", text))
+
+
+def _mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for key, value in event.items():
+        if isinstance(value, str) and key not in {"timestamp", "level"}:
+            event[key] = mask_text(value)
+    return event
+
+
+def configure(*, level: str = "INFO") -> None:
+    """Set up structlog and the standard library's logging; called once by each process."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso"),
+        structlog.processors.format_exc_info,
+        _mask,
+    ]
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer(colors=True) if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for chatty in ("httpx", "stripe", "asyncio"):
+        logging.getLogger(chatty).setLevel("WARNING")

@@ -1,0 +1,306 @@
+"""Django's settings, read from the environment (docs/settings.md lists them).
+
+One package, several programs: LINEAVIVA_PROGRAM says which rows and pages this process has. `all` is for tests and
+for making migrations; keeper and carrier never share a database table.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from lineaviva.config import env, wiring
+
+PROGRAM = env.text("LINEAVIVA_PROGRAM", "keeper", "What this process is: keeper, carrier or provider (the sandbox's).")
+HOME = Path(
+    env.text("LINEAVIVA_HOME", "var", "Folder of the SQLite database, the secret key and other state.")
+).resolve()
+DEBUG = False
+PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def _secret_key() -> str:
+    key = env.secret("LINEAVIVA_SECRET_KEY", "", "Signs sessions and links; made at the first start when not given.")
+    if key:
+        return key
+    path = HOME / "secret.key"
+    if not path.exists():
+        HOME.mkdir(parents=True, exist_ok=True)
+        # Written under another name first: two processes starting at once must end with the same key.
+        draft = path.with_suffix(f".{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(48))
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        draft.unlink()
+    return path.read_text().strip()
+
+
+SECRET_KEY = _secret_key()
+
+PUBLIC_URL = env.text(
+    "LINEAVIVA_PUBLIC_URL", "http://127.0.0.1:8000", "Address under which people reach the pages."
+).rstrip("/")
+ALLOWED_HOSTS = env.words("LINEAVIVA_HOSTS", "127.0.0.1,localhost", "Host names that requests may carry, by comma.")
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+_SECURE = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _SECURE
+SECURE_HSTS_SECONDS = 31_536_000 if _SECURE else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _SECURE else None
+SESSION_COOKIE_NAME = f"lineaviva_{PROGRAM}"
+CSRF_COOKIE_NAME = f"lineaviva_{PROGRAM}_csrf"
+LANGUAGE_COOKIE_NAME = "lineaviva_language"
+X_FRAME_OPTIONS = "DENY"
+
+
+# --- programs ---------------------------------------------------------------------------------------------------
+
+_DJANGO = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+_KEEPER = [
+    "lineaviva.keeper.accounts",
+    "lineaviva.keeper.lines",
+    "lineaviva.keeper.reminders",
+    "lineaviva.keeper.catalogue",
+    "lineaviva.keeper.orders",
+    "lineaviva.keeper.payments",
+    "lineaviva.keeper.activation",
+    "lineaviva.keeper.receipts",
+    "lineaviva.keeper.web",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "django_htmx",
+]
+_CARRIER = [
+    "lineaviva.carrier.subscriptions",
+    "lineaviva.carrier.ledger",
+    "lineaviva.carrier.catalogue",
+    "lineaviva.carrier.orders",
+    "lineaviva.carrier.tmf",
+    "lineaviva.sandbox.carriers",
+]
+_PROVIDER = ["lineaviva.sandbox.provider", "lineaviva.sandbox.mail"]
+_APPS = {
+    "keeper": _DJANGO + _KEEPER,
+    "carrier": ["django.contrib.staticfiles", *_CARRIER],
+    "provider": ["django.contrib.staticfiles", *_PROVIDER],
+    "all": _DJANGO + _KEEPER + _CARRIER + _PROVIDER,
+}
+if PROGRAM not in _APPS:
+    raise ImproperlyConfigured(f"LINEAVIVA_PROGRAM must be keeper, carrier or provider, not {PROGRAM!r}.")
+INSTALLED_APPS = ["lineaviva.kernel.agenda", *_APPS[PROGRAM]]
+ROOT_URLCONF = {
+    "keeper": "lineaviva.config.urls",
+    "carrier": "lineaviva.carrier.urls",
+    "provider": "lineaviva.sandbox.provider.urls",
+    "all": "lineaviva.config.urls",
+}[PROGRAM]
+WSGI_APPLICATION = "lineaviva.config.wsgi.application"
+_HAS_PAGES = PROGRAM in {"keeper", "all"}
+if _HAS_PAGES:
+    CSRF_FAILURE_VIEW = "lineaviva.keeper.web.views.errors.csrf_failure"
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    *(["django.contrib.sessions.middleware.SessionMiddleware"] if _HAS_PAGES else []),
+    *(
+        [
+            "lineaviva.keeper.web.middleware.HolderLanguageMiddleware",
+            "lineaviva.keeper.web.middleware.PageMiddleware",
+        ]
+        if _HAS_PAGES
+        else []
+    ),
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    *(
+        [
+            "django.contrib.auth.middleware.AuthenticationMiddleware",
+            "django.contrib.messages.middleware.MessageMiddleware",
+            "allauth.account.middleware.AccountMiddleware",
+            "django_htmx.middleware.HtmxMiddleware",
+        ]
+        if _HAS_PAGES
+        else []
+    ),
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+if PROGRAM == "carrier":
+    # A carrier has no pages: its door speaks TM Forum's APIs only. In the sandbox it also misbehaves as it is told to.
+    MIDDLEWARE = [
+        "django.middleware.security.SecurityMiddleware",
+        "lineaviva.carrier.tmf.middleware.TmfErrorsMiddleware",
+        "lineaviva.sandbox.carriers.middleware.FaultsMiddleware",
+    ]
+if PROGRAM == "provider":
+    MIDDLEWARE.insert(0, "lineaviva.sandbox.provider.faults.FaultMiddleware")
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                *(
+                    [
+                        "django.contrib.auth.context_processors.auth",
+                        "django.contrib.messages.context_processors.messages",
+                        "lineaviva.keeper.web.context.page",
+                    ]
+                    if _HAS_PAGES
+                    else []
+                ),
+            ]
+        },
+    }
+]
+
+# --- database ---------------------------------------------------------------------------------------------------
+
+_URL = env.secret(
+    "LINEAVIVA_DATABASE_URL",
+    "",
+    "postgresql://user:password@host/name; empty means SQLite in LINEAVIVA_HOME.",
+)
+
+
+def database(url: str, sqlite_file: Path) -> dict[str, Any]:
+    """One entry of DATABASES for `url`, or for the SQLite file when `url` is empty."""
+    found: dict[str, Any] = dict(dj_database_url.parse(url or f"sqlite:///{sqlite_file}"))
+    if found["ENGINE"].endswith("sqlite3"):
+        # IMMEDIATE: a transaction that reads and then writes must not fail half-way because another one wrote first.
+        found["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": (
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-65536;"
+            ),
+        }
+    else:
+        found["CONN_MAX_AGE"] = 60
+        found["CONN_HEALTH_CHECKS"] = True
+        found.setdefault("OPTIONS", {}).update({"connect_timeout": 5})
+    return found
+
+
+HOME.mkdir(parents=True, exist_ok=True)
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": database(_URL, HOME / f"{'lineaviva' if _HAS_PAGES else PROGRAM}.sqlite3")
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- language and time ------------------------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [
+    ("zh-hans", _("Simplified Chinese")),
+    ("zh-hant", _("Traditional Chinese")),
+    ("it", _("Italian")),
+    ("en", _("English")),
+]
+USE_I18N = USE_TZ = True
+TIME_ZONE = "Europe/Rome"
+
+# --- people -----------------------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+ACCOUNT_ADAPTER = "lineaviva.keeper.accounts.adapter.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*"]
+ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_UNIQUE_EMAIL = True
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _SECURE
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_LOGOUT_REDIRECT_URL = "/"
+SESSION_COOKIE_AGE = 60 * 60 * 24 * 60
+# Rate limits must hold over all processes, so they live in the database.
+CACHES = (
+    {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
+    if _HAS_PAGES
+    else {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+)
+
+# --- the outside ------------------------------------------------------------------------------------------------
+
+EMAIL_HOST = env.text("LINEAVIVA_SMTP_HOST", "127.0.0.1", "SMTP server.")
+EMAIL_PORT = env.number("LINEAVIVA_SMTP_PORT", 25, "Its port.")
+EMAIL_HOST_USER = env.text("LINEAVIVA_SMTP_USER", "", "User at the SMTP server, where it asks for one.")
+EMAIL_HOST_PASSWORD = env.secret("LINEAVIVA_SMTP_PASSWORD", "", "Password at the SMTP server.")
+EMAIL_USE_TLS = env.yes("LINEAVIVA_SMTP_STARTTLS", False, "STARTTLS on the SMTP connection.")
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("LINEAVIVA_MAIL_FROM", "Lineaviva <lineaviva@localhost>", "Sender of all e-mail.")
+
+PAYMENT_PROVIDERS = wiring.PAYMENT_PROVIDERS
+GATEWAYS = wiring.GATEWAYS
+CATALOGUE_READERS = wiring.CATALOGUE_READERS
+CHANNELS = wiring.CHANNELS
+
+STRIPE_API_KEY = env.secret("LINEAVIVA_STRIPE_API_KEY", "", "Stripe's secret key; empty switches card payment off.")
+STRIPE_WEBHOOK_SECRET = env.secret("LINEAVIVA_STRIPE_WEBHOOK_SECRET", "", "Signing secret of the Stripe webhook.")
+STRIPE_API_BASE = env.text(
+    "LINEAVIVA_STRIPE_API_BASE", "https://api.stripe.com", "Stripe's address; the sandbox sets its own."
+)
+
+# operator=url by comma; the token is one for each, in the same order.
+TMF_URLS = dict(
+    pair.split("=", 1)
+    for pair in env.words("LINEAVIVA_TMF_URLS", "", "Carrier sides, as tim=http://host:port,vodafone=...")
+    if "=" in pair
+)
+TMF_TOKEN = env.secret(
+    "LINEAVIVA_TMF_TOKEN", "", "Bearer token that the carrier sides take (keeper) or ask for (carrier)."
+)
+SANDBOX = env.yes(
+    "LINEAVIVA_SANDBOX", False, "This process belongs to the pretend outside world (carrier and provider only)."
+)
+SANDBOX_WEBHOOK_URL = env.text(
+    "LINEAVIVA_SANDBOX_WEBHOOK_URL", "", "Where the sandbox's provider sends its webhooks (provider only)."
+)
+SANDBOX_WEBHOOK_SECRET = env.secret(
+    "LINEAVIVA_SANDBOX_WEBHOOK_SECRET", "", "With which the sandbox's provider signs its webhooks (provider only)."
+)
+SANDBOX_MAIL = env.text(
+    "LINEAVIVA_SANDBOX_MAIL", str(HOME / "sandbox" / "mail"), "Folder where the sandbox keeps mails (provider only)."
+)
+CARRIER_OPERATOR = env.text(
+    "LINEAVIVA_CARRIER_OPERATOR", "", "Operator whose carrier side this process is (carrier only)."
+)
+CARRIER_SCREENING = wiring.CARRIER_SCREENING["sandbox" if SANDBOX else "strict"]
+
+RECEIPT_ISSUER = env.text("LINEAVIVA_RECEIPT_ISSUER", "LV", "Issuer's letters, in front of every receipt number.")
+RECEIPT_ISSUER_NAME = env.text("LINEAVIVA_RECEIPT_ISSUER_NAME", "Lineaviva", "Issuer's name and address on receipts.")
+
+# --- files ------------------------------------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+
+LOGGING_CONFIG = None  # config/logging.py sets it up, once for each process
+LOG_LEVEL = env.text("LINEAVIVA_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR.")

@@ -1,0 +1,26 @@
+"""The one place that names adapters: to add a provider, gateway or channel, add its folder and one line here."""
+
+from __future__ import annotations
+
+PAYMENT_PROVIDERS = {
+    "stripe": "lineaviva.keeper.payments.stripe.adapter.StripeProvider",
+    "cash": "lineaviva.keeper.payments.cash.adapter.CashProvider",
+}
+
+GATEWAYS = {
+    "tmf": "lineaviva.keeper.activation.tmf.adapter.TmfGateway",
+}
+
+CATALOGUE_READERS = {
+    "tmf": "lineaviva.keeper.catalogue.tmf.reader.TmfCatalogue",
+}
+
+CHANNELS = {
+    "email": "lineaviva.keeper.reminders.email.adapter.EmailChannel",
+}
+
+# An operator's own judgement about an order, beside the rules.
+CARRIER_SCREENING = {
+    "strict": "lineaviva.carrier.orders.ports.Strict",
+    "sandbox": "lineaviva.sandbox.carriers.knobs.KnobScreening",
+}

@@ -1,0 +1,173 @@
+"""Writes of activations. Rows are locked in one order: the activation, its line, its order, the order's payment."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import structlog
+from django.db import transaction
+from django.db.models import F
+
+from lineaviva.keeper.accounts.actions import audit
+from lineaviva.keeper.accounts.models import Role, User
+from lineaviva.keeper.accounts.queries import require_role
+from lineaviva.keeper.activation import errors, rules
+from lineaviva.keeper.activation.models import Activation, ActivationState
+from lineaviva.keeper.activation.ports import Result
+from lineaviva.keeper.activation.queries import activation_of, dates_of
+from lineaviva.keeper.lines.actions import line_event_record
+from lineaviva.keeper.lines.models import Line
+from lineaviva.keeper.orders.actions import order_activate, order_fail
+from lineaviva.keeper.orders.models import OrderState, ProductOrder
+from lineaviva.keeper.orders.queries import order_by_code
+from lineaviva.keeper.payments.actions import refund_request
+from lineaviva.keeper.payments.queries import paying_attempt
+from lineaviva.keeper.reminders.actions import reminders_cancel
+from lineaviva.kernel import agenda
+from lineaviva.kernel.clock import rome_date
+from lineaviva.kernel.errors import NotFound
+
+log = structlog.get_logger()
+_OPEN = (ActivationState.WAITING, ActivationState.SENT, ActivationState.UNKNOWN)
+
+
+@transaction.atomic
+def activation_begin(*, order: ProductOrder, now: datetime) -> Activation | None:
+    """The activation of a paid order, due at once, or the one that is there; None for an order that is not paid."""
+    found = activation_of(order)
+    if found is not None or order.state != OrderState.PAID:
+        return found
+    activation, is_new = Activation.objects.get_or_create(
+        order=order, defaults={"reference": f"LV-{order.code}", "created_at": now, "look_at": now}
+    )
+    if is_new:
+        agenda.wake(activation, now)
+    return activation
+
+
+def activation_sending(*, activation: Activation, gateway: str, now: datetime) -> bool:
+    """Write down, before it is done, that the request goes out; committed when this returns.
+
+    A worker that dies after this leaves an activation that is asked about and not sent blindly again. False where
+    another worker was faster, or where the order is not paid any more: then nothing may be sent.
+    """
+    with transaction.atomic():
+        row = Activation.objects.select_for_update(of=("self",)).get(pk=activation.pk)
+        order = ProductOrder.objects.select_for_update(of=("self",)).get(pk=activation.order_id)
+        # The count of sends is what two workers with the same row compete for.
+        if (row.state, row.sends) != (activation.state, activation.sends) or row.state not in _OPEN:
+            return False
+        if order.state != OrderState.PAID:
+            return False
+        row.state, row.gateway, row.sends = ActivationState.SENT, gateway, row.sends + 1
+        row.sent_at, row.asked = now, 0
+        row.save(update_fields=["state", "gateway", "sends", "sent_at", "asked"])
+    activation.refresh_from_db()
+    return True
+
+
+def activation_unsent(*, activation: Activation) -> None:
+    """The request surely did not reach the operator: it waits again as it did before."""
+    Activation.objects.filter(pk=activation.pk, state=ActivationState.SENT, sends=activation.sends).update(
+        state=ActivationState.WAITING, sends=F("sends") - 1
+    )
+    activation.refresh_from_db()
+
+
+@transaction.atomic
+def activation_succeed(*, activation: Activation, result: Result, now: datetime) -> Activation:
+    """The operator did it: the line's event, its reminders and the order, in one transaction; the second time is quiet.
+
+    Raises Conflict where it was refused before.
+    """
+    activation = _locked(activation)
+    if activation.state == ActivationState.SUCCEEDED:
+        return activation
+    if activation.state == ActivationState.FAILED:
+        raise errors.decided()
+    _finish(activation, ActivationState.SUCCEEDED, result, now)
+    order, line = activation.order, activation.order.line
+    _line_renew(activation, result, now)
+    reminders_cancel(line=line, now=now)
+    order_activate(order=order, dates_after=dates_of(line, rome_date(now)), now=now)
+    return activation
+
+
+def _line_renew(activation: Activation, result: Result, now: datetime) -> None:
+    order = activation.order
+    at = rules.happened_at(result.done_at, sent_at=activation.sent_at, now=now)
+    told = {name: day.isoformat() for name, day in result.dates.items()}
+    try:
+        line_event_record(
+            line=order.line,
+            kind=order.offering.kind,
+            on=rome_date(at),
+            reference=f"order:{order.code}",
+            by=order.placed_by,
+            amount_minor=order.quote.price_minor,
+            extends=order.offering.extends,
+            detail={"operator_reference": result.operator_reference, **({"operator_dates": told} if told else {})},
+            now=now,
+        )
+    except NotFound:
+        # Taken off its holder's list since it was paid for: the renewal is true nevertheless.
+        log.warning("activation_of_removed_line", order=order.code)
+
+
+@transaction.atomic
+def activation_fail(*, activation: Activation, result: Result, now: datetime) -> Activation:
+    """The operator refused: the order fails and its money is asked back, in one transaction; the second time is quiet.
+
+    Raises Conflict where it was confirmed before.
+    """
+    activation = _locked(activation)
+    if activation.state == ActivationState.FAILED:
+        return activation
+    if activation.state == ActivationState.SUCCEEDED:
+        raise errors.decided()
+    _finish(activation, ActivationState.FAILED, result, now)
+    order = order_fail(order=activation.order, reason=result.reason or "refused", now=now)
+    attempt = paying_attempt(order)
+    if attempt is not None:
+        refund_request(attempt=attempt, reason="activation_refused", now=now)
+    return activation
+
+
+@transaction.atomic
+def activation_decide(
+    *, code: str, outcome: Literal["succeeded", "failed"], reference: str, by: User, now: datetime
+) -> Activation:
+    """A person has asked the operator: what became of an activation that stands on the stuck list.
+
+    `reference` is what the operator told: its own number of the act, or its reason. Raises NotAllowed (operations
+    only), NotFound, and Conflict where nothing waits for a person.
+    """
+    require_role(by, Role.OPERATIONS)
+    activation = activation_of(order_by_code(code))
+    if activation is None or not activation.stuck_reason:
+        raise errors.not_stuck()
+    if outcome == "succeeded":
+        result = Result("succeeded", operator_reference=reference)
+        activation = activation_succeed(activation=activation, result=result, now=now)
+    else:
+        activation = activation_fail(activation=activation, result=Result("failed", reason=reference), now=now)
+    audit(actor=by, act="activation_decide", subject=f"order:{code}", detail={"outcome": outcome}, now=now)
+    return activation
+
+
+def _locked(activation: Activation) -> Activation:
+    rows = Activation.objects.select_for_update(of=("self",))
+    found = rows.select_related("order__line", "order__offering", "order__quote", "order__placed_by")
+    row: Activation = found.get(pk=activation.pk)
+    # The line is locked before the order, as everywhere else.
+    Line.objects.select_for_update(of=("self",)).get(pk=row.order.line_id)
+    return row
+
+
+def _finish(activation: Activation, state: ActivationState, result: Result, now: datetime) -> None:
+    activation.state = state
+    activation.operator_reference = result.operator_reference[:120]
+    activation.reason = result.reason[:200]
+    activation.finished_at, activation.look_at, activation.stuck_reason = now, None, ""
+    activation.save(update_fields=["state", "operator_reference", "reason", "finished_at", "look_at", "stuck_reason"])

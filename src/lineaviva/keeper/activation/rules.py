@@ -1,0 +1,82 @@
+"""Pure: what follows from what is known of an activation.
+
+An activation that was sent and not answered is unknown. It is neither sent again nor refunded but asked about by our
+reference, soon at first and then ever more rarely; after the last time it stands on the stuck list, for a person.
+
+One answer lets it be sent again: the operator says that it has nothing by our reference, and a while has passed since
+it was sent, so that a copy still on its way would have arrived. This asks two things of the gateway. It must be
+idempotent by our reference, so that a copy that arrives even later does nothing twice; and it must keep its refusals
+under the reference too, so that a late copy of what was refused, and refunded by us, is refused again. Where a gateway
+is not idempotent, `not found` leads to the stuck list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+ASK_AFTER = (
+    timedelta(seconds=5),
+    timedelta(seconds=15),
+    timedelta(minutes=1),
+    timedelta(minutes=5),
+    timedelta(minutes=15),
+    timedelta(hours=1),
+    timedelta(hours=1),
+    timedelta(hours=3),
+    timedelta(hours=6),
+    timedelta(hours=12),
+)
+# Twice the time after which we hang up on a gateway.
+SEND_AGAIN_AFTER = timedelta(seconds=20)
+MOST_SENDS = 5
+# A gateway that cannot be reached at all is tried again this long: then a person looks, and its holder can be told.
+SENDING_MOST = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Next:
+    """`wait` says how long before it is asked about again."""
+
+    act: Literal["succeed", "fail", "ask", "send", "hand_over"]
+    wait: timedelta = timedelta(0)
+
+
+def after_answer(state: str, *, asked: int, sends: int, since_sent: timedelta, idempotent: bool) -> Next:
+    """What to do when the gateway said `state` (ports.State).
+
+    `asked`: times that it was asked about before this answer; `sends`: times that it was sent.
+    """
+    if state == "succeeded":
+        return Next("succeed")
+    if state == "failed":
+        return Next("fail")
+    if state == "not_found" and since_sent >= SEND_AGAIN_AFTER:
+        return Next("send" if idempotent and sends < MOST_SENDS else "hand_over")
+    if asked >= len(ASK_AFTER):
+        return Next("hand_over")
+    return Next("ask", ASK_AFTER[asked])
+
+
+def happened_at(done_at: datetime | None, *, sent_at: datetime | None, now: datetime) -> datetime:
+    """When the operator did it, by our clock: its own instant, but not before we sent it nor after we know of it.
+
+    The day counts for the line's dates; a clock that is wrong on the other side must not move them.
+    """
+    if done_at is None or sent_at is None:
+        return now
+    return max(sent_at, min(done_at, now))
+
+
+def handed_over(state: str, *, reference: str, sends: int) -> str:
+    """What the person on whose list it stands has to do."""
+    if state == "not_found":
+        return (
+            f"The operator says that it has nothing by our reference {reference}, sent {sends} times. "
+            "Ask the operator, then decide: activated or refused."
+        )
+    return (
+        f"The operator has not told what became of {reference}. "
+        "Ask the operator, then decide: activated or refused. Do not refund before that."
+    )

@@ -1,0 +1,371 @@
+"""Writes of payments. Rows are locked in one order: the order first, then its attempt, then the refund."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from lineaviva.keeper.accounts.actions import audit
+from lineaviva.keeper.accounts.models import Role, User
+from lineaviva.keeper.accounts.queries import require_role
+from lineaviva.keeper.orders.actions import order_expire, order_pay, order_refund
+from lineaviva.keeper.orders.models import OrderState, ProductOrder
+from lineaviva.keeper.orders.queries import order_by_code
+from lineaviva.keeper.payments import errors, rules
+from lineaviva.keeper.payments.models import AttemptState, InboxEvent, PaymentAttempt, Refund
+from lineaviva.keeper.payments.ports import Bill, RefundStatus, Status, Urls, provider
+from lineaviva.kernel import agenda
+from lineaviva.kernel.errors import NeedsPerson, Permanent, Temporary
+from lineaviva.kernel.mask import masked
+from lineaviva.kernel.money import Money
+
+log = structlog.get_logger()
+_CLERK = "clerk:"  # the reference of a refund that a person gave
+
+
+def payment_begin(*, order: ProductOrder, provider: str, now: datetime) -> PaymentAttempt:
+    """The attempt by which `order` is being paid: the open one, else a new one; any number of clicks give the same.
+
+    Another provider than the open attempt's closes that attempt first, at its provider. The attempt that comes back
+    is open (with `redirect_url` once the provider has answered; until then the agenda goes on asking), or failed
+    (`reason`), or succeeded where the money was here already. Raises InvalidInput (no such provider) and Conflict
+    (order closed, provider switched off, the first payment is not certainly closed). Not to be called inside a
+    transaction: the row must be there before the provider is asked.
+    """
+    attempt = _open_or_new(order, provider, now)
+    if attempt.state == AttemptState.OPEN and attempt.provider != provider:
+        attempt = _give_up(attempt, now)
+        if attempt.state != AttemptState.SUCCEEDED:
+            attempt = _open_or_new(order, provider, now)
+    if attempt.state == AttemptState.OPEN and not attempt.provider_ref:
+        try:
+            return attempt_reach(attempt=attempt, now=now)
+        except (Temporary, NeedsPerson) as trouble:
+            log.warning("provider_not_reached", provider=provider, order=order.code, reason=str(trouble))
+    return attempt
+
+
+def _open_or_new(order: ProductOrder, name: str, now: datetime) -> PaymentAttempt:
+    """The attempt that is open or has paid the order, else a new one, committed before anybody outside hears of it."""
+    port = provider(name)
+    with transaction.atomic():
+        order = ProductOrder.objects.select_for_update(of=("self",)).get(pk=order.pk)
+        attempts = list(order.attempts.order_by("number"))
+        paid = next((a for a in attempts if _paid(a)), None)
+        waiting = next((a for a in attempts if a.state == AttemptState.OPEN), None)
+        if paid:
+            return paid
+        if order.state != OrderState.PLACED or (order.expires_at <= now and not waiting):
+            raise errors.order_closed()
+        if waiting:
+            return waiting
+        if not port.configured:
+            raise errors.provider_off()
+        number = len(attempts) + 1
+        attempt = order.attempts.create(
+            number=number,
+            provider=name,
+            amount_minor=order.total_minor,
+            currency=order.currency,
+            idempotency_key=rules.key(order.code, number),
+            created_at=now,
+            expires_at=now + port.lifetime,
+            look_at=now + rules.REACH_GRACE,
+        )
+        return _settled_at_once(attempt, now) if order.total_minor == 0 else attempt
+
+
+def _paid(attempt: PaymentAttempt) -> bool:
+    return attempt.state == AttemptState.SUCCEEDED and not attempt.surplus
+
+
+def _settled_at_once(attempt: PaymentAttempt, now: datetime) -> PaymentAttempt:
+    """A promotion can take the whole price off; no provider collects nothing."""
+    return payment_settle(attempt=attempt, status=Status("succeeded", Money(0, attempt.currency)), now=now)
+
+
+def _give_up(attempt: PaymentAttempt, now: datetime) -> PaymentAttempt:
+    """Close an open attempt so that another way can be taken. Conflict where nobody can be sure that it is closed."""
+    try:
+        closed = attempt_close(attempt=attempt, reason="given_up", now=now)
+    except (Temporary, NeedsPerson, Permanent):
+        raise errors.in_progress() from None
+    if closed.state == AttemptState.OPEN:
+        raise errors.in_progress()
+    return closed
+
+
+def attempt_reach(*, attempt: PaymentAttempt, now: datetime) -> PaymentAttempt:
+    """Open an attempt at its provider, or find it there by its key, and write down where.
+
+    Raises Temporary and NeedsPerson.
+    """
+    port = provider(attempt.provider)
+    try:
+        begun = port.begin(_bill(attempt), _urls(attempt.order))
+    except Permanent as refusal:
+        log.warning("payment_not_begun", order=attempt.order.code, reason=refusal.reason, code=refusal.code)
+        return payment_settle(attempt=attempt, status=Status("failed", reason="provider_refused"), now=now)
+    with transaction.atomic():
+        attempt = _locked(attempt)
+        attempt.provider_ref = begun.reference
+        if attempt.state == AttemptState.OPEN:
+            attempt.redirect_url = begun.redirect_url
+            attempt.look_at = attempt_next_look(attempt, now)
+        attempt.save(update_fields=["provider_ref", "redirect_url", "look_at"])
+    if attempt.state != AttemptState.OPEN:  # given up while we asked: nobody may pay by it
+        with suppress(Temporary, NeedsPerson, Permanent):
+            attempt = attempt_close(attempt=attempt, reason="given_up", now=now)
+    return attempt
+
+
+def attempt_next_look(attempt: PaymentAttempt, now: datetime) -> datetime:
+    """When to ask about an open attempt again; its end, where only a person's act here can bring news."""
+    if not provider(attempt.provider).polled:
+        return attempt.expires_at
+    return rules.next_look(created_at=attempt.created_at, now=now, expires_at=attempt.expires_at)
+
+
+def _bill(attempt: PaymentAttempt) -> Bill:
+    order = attempt.order
+    with translation.override(order.language):
+        detail = _("Line %(line)s, order %(code)s") % {"line": masked(order.line.msisdn), "code": order.code}
+    return Bill(
+        key=attempt.idempotency_key,
+        order_code=order.code,
+        amount=Money(attempt.amount_minor, attempt.currency),
+        language=order.language,
+        title=order.offering.name,
+        detail=detail,
+        email=order.placed_by.email,
+        expires_at=attempt.expires_at,
+    )
+
+
+def _urls(order: ProductOrder) -> Urls:
+    page = f"{settings.PUBLIC_URL}/orders/{order.code}/"
+    return Urls(success=f"{page}?from=payment", cancel=page)
+
+
+def attempt_close(*, attempt: PaymentAttempt, reason: str, now: datetime) -> PaymentAttempt:
+    """Make sure at the provider that nothing more comes by this attempt, and write how it ended.
+
+    Still open where the bank has not answered yet. Raises what the provider's adapter raises.
+    """
+    status = Status("expired", reason=reason)
+    if attempt.provider_ref:
+        found = provider(attempt.provider).close(attempt.provider_ref)
+        status = replace(found, reason=reason) if found.state == "expired" else found
+    return payment_settle(attempt=attempt, status=status, now=now)
+
+
+def _locked(attempt: PaymentAttempt) -> PaymentAttempt:
+    ProductOrder.objects.select_for_update(of=("self",)).get(pk=attempt.order_id)
+    rows = PaymentAttempt.objects.select_for_update(of=("self",)).select_related(
+        "order", "order__line", "order__offering", "order__placed_by"
+    )
+    return rows.get(pk=attempt.pk)
+
+
+@transaction.atomic
+def payment_settle(*, attempt: PaymentAttempt, status: Status, now: datetime) -> PaymentAttempt:
+    """Write what the provider says about an attempt; old news and news of yesterday change nothing.
+
+    A success pays the order, or, where the order is closed or paid already, gives the money back. Raises NeedsPerson
+    where another amount than asked for was collected; nothing is settled then.
+    """
+    attempt = _locked(attempt)
+    if status.state in {"open", "processing"}:
+        return _note(attempt, status)
+    if not rules.moves(attempt.state, status.state):
+        return attempt
+    changes: dict[str, Any] = {"state": status.state, "reason": status.reason, "finished_at": now, "look_at": None}
+    if status.state == "succeeded":
+        wanted = Money(attempt.amount_minor, attempt.currency)
+        if status.amount != wanted:
+            raise errors.amount_differs(attempt.order.code, wanted, status.amount)
+        changes.update(charge_ref=status.charge_ref, surplus=attempt.order.state != OrderState.PLACED)
+    _write(attempt, **changes)
+    _follow(attempt, now)
+    return attempt
+
+
+def _note(attempt: PaymentAttempt, status: Status) -> PaymentAttempt:
+    """Keep for the page why the last card was refused; the payer may try another on the same provider's page."""
+    if attempt.state == AttemptState.OPEN and attempt.reason != status.reason:
+        _write(attempt, reason=status.reason)
+    return attempt
+
+
+def _write(attempt: PaymentAttempt, **changes: Any) -> None:
+    for name, value in changes.items():
+        setattr(attempt, name, value)
+    attempt.save(update_fields=list(changes))
+
+
+def _follow(attempt: PaymentAttempt, now: datetime) -> None:
+    """What a closed attempt means for its order, in the same transaction."""
+    if attempt.state != AttemptState.SUCCEEDED:
+        agenda.wake(attempt.order, now)  # it may be its time to expire
+        return
+    if attempt.surplus:
+        refund_request(attempt=attempt, reason="surplus", now=now)
+        return
+    order_pay(order=attempt.order, now=now)
+    others = PaymentAttempt.objects.filter(order=attempt.order_id, state=AttemptState.OPEN)
+    agenda.wake(others, now)  # to be closed at their provider
+
+
+@transaction.atomic
+def refund_request(*, attempt: PaymentAttempt, reason: str, now: datetime) -> Refund:
+    """Give the whole of an attempt's money back by the way it came; asked for twice it is one refund.
+
+    Raises Conflict where nothing was collected, or where something was delivered for it.
+    """
+    attempt = _locked(attempt)
+    found = Refund.objects.filter(attempt=attempt).first()
+    if found is not None:
+        return found
+    due = rules.refund_due(order_state=attempt.order.state, surplus=attempt.surplus)
+    if attempt.state != AttemptState.SUCCEEDED or not due:
+        raise errors.refund_not_due()
+    refund = Refund.objects.create(
+        attempt=attempt,
+        amount_minor=attempt.amount_minor,
+        currency=attempt.currency,
+        reason=reason[:200],
+        requested_at=now,
+        look_at=now,
+    )
+    agenda.wake(refund, now)
+    return refund
+
+
+@transaction.atomic
+def refund_settle(*, refund: Refund, status: RefundStatus, now: datetime) -> Refund:
+    """Write what the provider says about a refund; when the money is back the order that failed is closed.
+
+    Raises NeedsPerson where the provider could not give it back.
+    """
+    attempt = _locked(refund.attempt)
+    refund = Refund.objects.select_for_update(of=("self",)).select_related("attempt").get(pk=refund.pk)
+    if refund.state == Refund.State.SUCCEEDED:
+        return refund
+    refund.provider_ref = status.reference
+    if status.state == "succeeded":
+        refund.state, refund.finished_at, refund.look_at, refund.stuck_reason = Refund.State.SUCCEEDED, now, None, ""
+    refund.save(update_fields=["provider_ref", "state", "finished_at", "look_at", "stuck_reason"])
+    if status.state == "succeeded" and not attempt.surplus:
+        order_refund(order=attempt.order, now=now)
+    return refund
+
+
+@transaction.atomic
+def cash_confirm(*, code: str, clerk: User, now: datetime) -> ProductOrder:
+    """A clerk has the order's cash in hand: the order is paid. The second time is quiet.
+
+    Raises NotAllowed (clerks and operations only), NotFound, and Conflict where no cash may be taken: the order does
+    not wait for cash, is paid otherwise, or its code is too old.
+    """
+    require_role(clerk, Role.CLERK, Role.OPERATIONS)
+    order = ProductOrder.objects.select_for_update(of=("self",)).get(pk=order_by_code(code).pk)
+    attempts = list(order.attempts.order_by("number"))
+    for attempt in attempts:
+        if _paid(attempt):
+            if attempt.provider != "cash":
+                raise errors.paid_otherwise()
+            return order
+    attempt = next((a for a in reversed(attempts) if a.provider == "cash"), None)
+    if attempt is None or attempt.state not in {AttemptState.OPEN, AttemptState.EXPIRED}:
+        raise errors.no_cash_code()
+    if attempt.state == AttemptState.EXPIRED or attempt.expires_at <= now:
+        raise errors.cash_code_old()
+    if order.state != OrderState.PLACED:
+        raise errors.no_cash_code()
+    _write(attempt, confirmed_by=clerk)
+    amount = Money(attempt.amount_minor, attempt.currency)
+    payment_settle(attempt=attempt, status=Status("succeeded", amount, charge_ref=attempt.idempotency_key), now=now)
+    audit(actor=clerk, act="cash_confirm", subject=f"order:{order.code}", detail={"amount": str(amount)}, now=now)
+    order.refresh_from_db()
+    return order
+
+
+@transaction.atomic
+def refund_confirm(*, code: str, clerk: User, now: datetime) -> Refund:
+    """A clerk has given the money back by hand: cash, or what the provider could not give back.
+
+    The second time is quiet.
+
+    Raises NotAllowed (clerks and operations only), NotFound, and Conflict where nothing waits for a person.
+    """
+    require_role(clerk, Role.CLERK, Role.OPERATIONS)
+    order = ProductOrder.objects.select_for_update(of=("self",)).get(pk=order_by_code(code).pk)
+    refunds = list(Refund.objects.filter(attempt__order=order).select_related("attempt").order_by("id"))
+    by_hand = [
+        r for r in refunds if r.attempt.provider == "cash" or r.stuck_reason or r.provider_ref.startswith(_CLERK)
+    ]
+    if not by_hand:
+        raise errors.no_refund_waiting()
+    refund = next((r for r in by_hand if r.state == Refund.State.REQUESTED), by_hand[-1])
+    if refund.state == Refund.State.SUCCEEDED:
+        return refund
+    amount = str(Money(refund.amount_minor, refund.currency))
+    audit(actor=clerk, act="refund_confirm", subject=f"order:{order.code}", detail={"amount": amount}, now=now)
+    return refund_settle(refund=refund, status=RefundStatus("succeeded", f"{_CLERK}{clerk.pk}"), now=now)
+
+
+@transaction.atomic
+def payment_look(*, order: ProductOrder, now: datetime) -> None:
+    """The payer is back at the order's page: ask the provider now rather than at the next turn."""
+    for attempt in PaymentAttempt.objects.filter(order=order, state=AttemptState.OPEN):
+        if provider(attempt.provider).polled:
+            agenda.wake(attempt, now)
+
+
+@transaction.atomic
+def order_close_unpaid(*, order: ProductOrder, now: datetime) -> ProductOrder:
+    """Expire an order whose time is over, unless a way to pay it is open or has just paid it."""
+    order = ProductOrder.objects.select_for_update(of=("self",)).get(pk=order.pk)
+    if order.expires_at > now or order.attempts.filter(state=AttemptState.OPEN).exists():
+        return order
+    return order_expire(order=order, now=now)
+
+
+def webhook_receive(*, source: str, headers: Mapping[str, str], body: bytes, now: datetime) -> InboxEvent:
+    """Keep a webhook, once, and wake the agenda.
+
+    Raises InvalidInput (forged, old, broken: 400; too large: 413) and NotFound.
+
+    Nothing is kept of what is refused. What we do not know is kept as ignored.
+    """
+    if source not in settings.PAYMENT_PROVIDERS:
+        raise errors.webhook_unknown()
+    if len(body) > rules.WEBHOOK_MOST_BYTES:
+        raise errors.webhook_too_large()
+    small = {name.lower(): value for name, value in headers.items()}
+    hint = provider(source).parse_webhook(small, body, now)
+    known = hint.about != "nothing"
+    event = InboxEvent(
+        source=source,
+        external_id=hint.external_id[:120],
+        kind=hint.kind[:60],
+        about=hint.about,
+        reference=hint.reference[:120],
+        state=InboxEvent.State.NEW if known else InboxEvent.State.IGNORED,
+        received_at=now,
+        look_at=now if known else None,
+    )
+    with transaction.atomic():
+        InboxEvent.objects.bulk_create([event], ignore_conflicts=True)
+        kept = InboxEvent.objects.filter(source=source, external_id=event.external_id)
+        agenda.wake(kept.filter(state=InboxEvent.State.NEW), now)
+        return kept.get()

@@ -1,0 +1,22 @@
+"""Addresses of the sandbox's payment provider, which is also the sandbox's front door."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from django.urls import include, path
+
+from lineaviva.sandbox.provider import api, audit, knobs, pages
+
+urlpatterns = [
+    path("", audit.root),
+    path("v1/<path:path>", api.api),
+    path("pay/<str:name>", pages.pay),
+    path("pay/<str:name>/3ds", pages.three_d_secure),
+    path("sandbox/knobs", knobs.knobs_view),
+    path("sandbox/list", audit.everything),
+    path("sandbox/forget", audit.forget),
+]
+# The mailbox is a part of its own.
+if find_spec("lineaviva.sandbox.mail") and find_spec("lineaviva.sandbox.mail.urls"):
+    urlpatterns.append(path("mail/", include("lineaviva.sandbox.mail.urls")))

@@ -1,0 +1,112 @@
+"""The pretend outside world on loopback: which programs it has, where they listen, and what the keeper must know of them.
+
+Each part is a process of its own that speaks the same protocol as the real thing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+SETTINGS = "lineaviva.config.settings"
+CARRIERS = ("tim", "vodafone", "windtre")
+
+
+@dataclass(frozen=True)
+class World:
+    """Ports from `port` on: keeper's pages, payment provider, three carriers, mail sink at +9."""
+
+    home: Path
+    port: int
+
+    @property
+    def keeper_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def provider_url(self) -> str:
+        return f"http://127.0.0.1:{self.port + 1}"
+
+    @property
+    def smtp_port(self) -> int:
+        return self.port + 9
+
+    def carrier_port(self, operator: str) -> int:
+        return self.port + 2 + CARRIERS.index(operator)
+
+    def carrier_url(self, operator: str) -> str:
+        return f"http://127.0.0.1:{self.carrier_port(operator)}"
+
+    @property
+    def ports(self) -> list[int]:
+        return [self.port, self.port + 1, *(self.carrier_port(name) for name in CARRIERS), self.smtp_port]
+
+    def folder(self, part: str) -> Path:
+        return self.home / "sandbox" / part
+
+    def secrets(self) -> dict[str, str]:
+        """Tokens that the parts share, made at the first start."""
+        path = self.folder("secrets.json")
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            made = {name: secrets.token_hex(16) for name in ("tmf", "stripe", "webhook")}
+            draft = path.with_suffix(f".{os.getpid()}")
+            draft.touch(mode=0o600)
+            draft.write_text(json.dumps(made))
+            draft.replace(path)
+        found: dict[str, str] = json.loads(path.read_text())
+        return found
+
+    def keeper_env(self) -> dict[str, str]:
+        """What the keeper's processes need to know to live in this world."""
+        shared = self.secrets()
+        return {
+            "DJANGO_SETTINGS_MODULE": SETTINGS,
+            "LINEAVIVA_PROGRAM": "keeper",
+            "LINEAVIVA_HOME": str(self.home),
+            "LINEAVIVA_PUBLIC_URL": self.keeper_url,
+            "LINEAVIVA_SMTP_HOST": "127.0.0.1",
+            "LINEAVIVA_SMTP_PORT": str(self.smtp_port),
+            "LINEAVIVA_STRIPE_API_KEY": f"sk_test_{shared['stripe']}",
+            "LINEAVIVA_STRIPE_WEBHOOK_SECRET": f"whsec_{shared['webhook']}",
+            "LINEAVIVA_STRIPE_API_BASE": self.provider_url,
+            "LINEAVIVA_TMF_URLS": ",".join(f"{name}={self.carrier_url(name)}" for name in CARRIERS),
+            "LINEAVIVA_TMF_TOKEN": shared["tmf"],
+        }
+
+    def _part_env(self, part: str, program: str) -> dict[str, str]:
+        # A part has its own home and SQLite file, whatever database the keeper uses.
+        return {
+            "DJANGO_SETTINGS_MODULE": SETTINGS,
+            "LINEAVIVA_PROGRAM": program,
+            "LINEAVIVA_HOME": str(self.folder(part)),
+            "LINEAVIVA_DATABASE_URL": "",
+            "LINEAVIVA_SANDBOX": "yes",
+        }
+
+    def carrier_env(self, operator: str) -> dict[str, str]:
+        return {
+            **self._part_env(operator, "carrier"),
+            "LINEAVIVA_CARRIER_OPERATOR": operator,
+            "LINEAVIVA_TMF_TOKEN": self.secrets()["tmf"],
+            "LINEAVIVA_PUBLIC_URL": self.carrier_url(operator),
+        }
+
+    def provider_env(self) -> dict[str, str]:
+        shared = self.secrets()
+        return {
+            **self._part_env("provider", "provider"),
+            "LINEAVIVA_PUBLIC_URL": self.provider_url,
+            "LINEAVIVA_STRIPE_API_KEY": f"sk_test_{shared['stripe']}",
+            "LINEAVIVA_SANDBOX_WEBHOOK_URL": f"{self.keeper_url}/webhooks/stripe",
+            "LINEAVIVA_SANDBOX_WEBHOOK_SECRET": f"whsec_{shared['webhook']}",
+            "LINEAVIVA_SANDBOX_MAIL": str(self.folder("mail")),
+        }
+
+    def mail_argv(self) -> list[str]:
+        folder = str(self.folder("mail"))
+        return [sys.executable, "-m", "lineaviva.sandbox.mail", "--port", str(self.smtp_port), "--folder", folder]

@@ -1,0 +1,90 @@
+"""`lineaviva serve`, `demo` and the fault run: real processes, watched from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from lineaviva.cli.demo import free_port
+from lineaviva.cli.processes import is_listening
+from tests.cli.conftest import Command, command_env
+
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("processes")]
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, str], int]]:
+    port = free_port()
+    argv = [sys.executable, "-m", "lineaviva.cli.main", "serve", "--sandbox", "--port", str(port), "--json"]
+    process = subprocess.Popen(
+        argv, env=command_env(tmp_path), stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout is not None
+    yield process, json.loads(process.stdout.readline()), port
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_serve_starts_the_world_signs_in_by_its_link_and_stops_on_ctrl_c(
+    serving: tuple[subprocess.Popen[str], dict[str, str], int],
+) -> None:
+    process, said, port = serving
+    assert all(is_listening(port + part) for part in (0, 1, 2, 3, 4, 9))
+    with httpx.Client(follow_redirects=True) as client:
+        assert client.get(f"{said['address']}/healthz").status_code == 200
+        assert client.get(said["sign_in_link"]).status_code == 200
+    # Ctrl-C reaches the whole foreground group at once, as a terminal sends it.
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(15) == 0
+    assert not any(is_listening(port + part) for part in (0, 1, 2, 3, 4, 9))
+
+
+def test_serve_starts_again_what_falls(serving: tuple[subprocess.Popen[str], dict[str, str], int]) -> None:
+    process, _said, port = serving
+    children = subprocess.run(["pgrep", "-P", str(process.pid), "-f", "sandbox.mail"], capture_output=True, text=True)
+    os.kill(int(children.stdout.split()[0]), signal.SIGKILL)
+    deadline = time.monotonic() + 15
+    while is_listening(port + 9) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    while not is_listening(port + 9) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert is_listening(port + 9)
+
+
+def test_a_busy_port_is_said_with_what_to_do(lineaviva: Command) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ran = lineaviva("serve", "--port", str(port))
+    assert ran.code == 2
+    assert f"Port {port} is in use." in ran.err
+
+
+def test_the_demo_goes_the_whole_way(lineaviva: Command) -> None:
+    ran = lineaviva("demo", "--json")
+    assert ran.code == 0, ran.out + ran.err
+    assert [step["ok"] for step in ran.json["steps"]] == [True] * 10
+    assert ran.json["ledger_balanced"] is True
+    assert [order["state"] for order in ran.json["orders"]] == ["active", "active"]
+    assert [order["receipt"][-6:] for order in ran.json["orders"]] == ["000001", "000002"]
+
+
+def test_killed_programs_and_a_failing_outside_lose_and_double_nothing(tmp_path: Path) -> None:
+    argv = [sys.executable, "bench/faults.py", "--orders", "24", "--seed", "7", "--json"]
+    ran = subprocess.run(argv, cwd=ROOT, env=command_env(tmp_path), capture_output=True, text=True, timeout=400)
+    assert ran.returncode == 0, ran.stdout + ran.stderr[-3000:]
+    found = json.loads(ran.stdout)
+    assert (found["orders"], found["wrong"]) == (24, [])
+    assert found["kills"] > 3
