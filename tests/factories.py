@@ -1,4 +1,4 @@
-"""People and lines for tests, made by the same actions that pages use. Anna holds lines; each line gets a number of its own."""
+"""People and lines for tests, made by the actions that pages use. Each line gets a number of its own."""
 
 from __future__ import annotations
 

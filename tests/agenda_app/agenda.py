@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import datetime, timedelta
-
-import httpx
+from urllib.request import Request, urlopen
 
 from lineaviva.kernel import agenda
 from tests.agenda_app.models import Errand, Task
@@ -38,4 +37,5 @@ def _next(row: Task, now: datetime) -> agenda.Outcome:
 def _ask(reference: str) -> None:
     """Sends the reference as the idempotency key, as every adapter does."""
     url = f"{os.environ['AGENDA_TEST_OUTSIDE']}/{reference}"
-    httpx.post(url, headers={"worker": str(os.getpid())}, timeout=30, trust_env=False).raise_for_status()
+    with urlopen(Request(url, method="POST", headers={"worker": str(os.getpid())}), timeout=30):
+        pass

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from collections import namedtuple
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Sink
+from django.db import connection
 from pytest_django import Settings
 
 from lineaviva.cli import doctor
@@ -21,40 +21,272 @@ from lineaviva.keeper.catalogue.actions import catalogue_refresh
 from lineaviva.keeper.catalogue.models import CatalogueSource
 from lineaviva.keeper.receipts import pdf
 from lineaviva.kernel.clock import FrozenClock
-from tests import factories
+from tests.carrier_process import free_port
 from tests.cli.conftest import Command
-from tests.keeper.catalogue.conftest import Carrier, carrier
+from tests.conftest import NOON
+from tests.keeper.catalogue.conftest import TOKEN, Carrier, carrier
 
 __all__ = ["carrier"]
 MINUTE = timedelta(minutes=1)
 
 
-def states(checks: list[Check]) -> dict[str, str]:
-    return {check.name: check.state for check in checks}
-
-
 @pytest.fixture
-def smtp(settings: Settings) -> Iterator[Controller]:
-    server = Controller(Sink(), hostname="127.0.0.1", port=0)
-    # Port 0: the system chooses, and the controller does not have to know it before it listens.
-    server.start = lambda: None  # type: ignore[method-assign]
-    loop_server = _started(server)
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", loop_server
-    settings.EMAIL_HOST_USER, settings.EMAIL_USE_TLS = "", False
-    yield server
-    server.loop.call_soon_threadsafe(server.loop.stop)
+def smtp(settings: Settings) -> Iterator[str]:
+    """A mail server that takes everything."""
+    server = Controller(Sink(), hostname="127.0.0.1", port=free_port())
+    server.start()
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
+    yield f"127.0.0.1:{server.port}"
+    server.stop()
 
 
-def _started(server: Controller) -> int:
-    ready = threading.Event()
-    port: list[int] = []
+# --- the command --------------------------------------------------------------------------------------------------
 
-    def run() -> None:
-        made = server.loop.run_until_complete(server.loop.create_server(server.factory, "127.0.0.1", 0))
-        port.append(made.sockets[0].getsockname()[1])
-        ready.set()
-        server.loop.run_forever()
 
-    threading.Thread(target=run, daemon=True).start()
-    ready.wait(5)
-    return port[0]
+def test_a_new_home_is_told_what_to_do(lineaviva: Command) -> None:
+    ran = lineaviva("doctor", "--json", LINEAVIVA_SMTP_PORT="9", LINEAVIVA_SPELING="x")
+
+    assert (ran.code, ran.json["ok"]) == (1, False)
+    found = {(check["name"], check["state"]): check for check in ran.json["checks"]}
+    assert found["database", "fail"]["do"] == "lineaviva migrate"
+    assert found["smtp", "fail"]["detail"] == "127.0.0.1:9 did not take us: ConnectionRefusedError."
+    assert found["settings", "warn"]["detail"] == "Nothing reads LINEAVIVA_SPELING."
+    for name in ("settings", "secret key", "clock", "rulebook", "fonts", "disk"):
+        assert (name, "ok") in found
+    assert ("worker", "ok") not in found  # nothing is said of rows that cannot be read
+
+
+def test_a_healthy_one(lineaviva: Command, smtp: str, carrier: Carrier) -> None:
+    env = {
+        "LINEAVIVA_SMTP_PORT": smtp.rpartition(":")[2],
+        "LINEAVIVA_TMF_URLS": f"tim={carrier.url}",
+        "LINEAVIVA_TMF_TOKEN": TOKEN,
+        "LINEAVIVA_STRIPE_API_KEY": "sk_test_1",
+        "LINEAVIVA_STRIPE_WEBHOOK_SECRET": "whsec_1",
+    }
+    assert lineaviva("migrate", **env).code == 0
+    assert lineaviva("catalogue", "refresh", **env).code == 0
+
+    ran = lineaviva("doctor", "--json", **env)
+
+    assert {check["state"] for check in ran.json["checks"]} == {"ok"}
+    assert [check["name"] for check in ran.json["checks"]] == [
+        *("settings", "secret key", "database", "smtp", "clock", "rulebook", "fonts", "disk", "payments"),
+        *("carrier tim", "worker", "stuck", "catalogue"),
+    ]
+    assert (ran.code, ran.json["ok"]) == (0, True)
+    assert "sk_test_1" not in ran.out
+
+
+def test_a_setting_that_cannot_be_read_is_one_line(lineaviva: Command) -> None:
+    ran = lineaviva("doctor", "--json", LINEAVIVA_SMTP_PORT="many")
+
+    assert ran.code == 1
+    assert ran.json["checks"] == [
+        {
+            "name": "settings",
+            "state": "fail",
+            "detail": "LINEAVIVA_SMTP_PORT must be a whole number, not 'many'.",
+            "do": "Set it as docs/settings.md says.",
+        }
+    ]
+
+
+def test_a_database_that_is_not_there(lineaviva: Command) -> None:
+    ran = lineaviva("doctor", "--json", LINEAVIVA_DATABASE_URL="postgresql://anna:hidden@127.0.0.1:9/none")
+
+    (database,) = [check for check in ran.json["checks"] if check["name"] == "database"]
+    assert (ran.code, database["state"]) == (1, "fail")
+    assert "hidden" not in ran.out
+
+
+# --- settings and files -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts", "state", "words"),
+    [
+        pytest.param("http://127.0.0.1:8000", ["127.0.0.1"], "ok", "Reached as", id="at home"),
+        pytest.param("https://lv.example", ["lv.example"], "ok", "Reached as", id="in public"),
+        pytest.param("https://lv.example", ["127.0.0.1"], "fail", "would be refused", id="a host that is not allowed"),
+        pytest.param("https://lv.example", ["*"], "ok", "Reached as", id="every host"),
+        pytest.param("http://lv.example", ["lv.example"], "fail", "not encrypted", id="in public without TLS"),
+    ],
+)
+def test_the_public_address(url: str, hosts: list[str], state: str, words: str, settings: Settings) -> None:
+    settings.PUBLIC_URL, settings.ALLOWED_HOSTS = url, hosts
+
+    first = next(doctor.check_settings())
+
+    assert first.state == state
+    assert words in first.detail
+
+
+@pytest.mark.parametrize(
+    ("key", "mode", "state"),
+    [("k" * 40, 0o600, "ok"), ("k" * 40, 0o640, "fail"), ("k" * 40, None, "ok"), ("k" * 31, 0o600, "fail")],
+)
+def test_the_secret_key(key: str, mode: int | None, state: str, settings: Settings, tmp_path: Path) -> None:
+    settings.SECRET_KEY, settings.HOME = key, tmp_path
+    if mode is not None:
+        (tmp_path / "secret.key").write_text(key)
+        (tmp_path / "secret.key").chmod(mode)
+
+    assert doctor.check_key().state == state
+
+
+@pytest.mark.parametrize(("free", "state"), [(3 * 1024**3, "ok"), (1024**3, "warn"), (100 * 1024**2, "fail")])
+def test_room_on_the_disk(free: int, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = namedtuple("usage", ["total", "used", "free"])
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(0, 0, free))
+
+    assert doctor.check_disk().state == state
+
+
+def test_fonts_that_are_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(pdf, "FONTS", tmp_path)
+
+    found = doctor.check_fonts()
+
+    assert found.state == "fail"
+    assert "NotoSansCJKsc-Regular.otf" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("key", "webhook", "url", "state"),
+    [
+        pytest.param("", "", "https://lv.example", "warn", id="cash only"),
+        pytest.param("sk_live_1", "", "https://lv.example", "warn", id="no webhook secret"),
+        pytest.param("sk_test_1", "whsec_1", "https://lv.example", "warn", id="a test key in public"),
+        pytest.param("sk_test_1", "whsec_1", "http://127.0.0.1:8000", "ok", id="a test key at home"),
+        pytest.param("sk_live_1", "whsec_1", "https://lv.example", "ok", id="live"),
+    ],
+)
+def test_payments(key: str, webhook: str, url: str, state: str, settings: Settings) -> None:
+    settings.STRIPE_API_KEY, settings.STRIPE_WEBHOOK_SECRET, settings.PUBLIC_URL = key, webhook, url
+
+    assert doctor.check_payments().state == state
+
+
+# --- what must answer ---------------------------------------------------------------------------------------------
+
+
+def test_smtp_that_answers(smtp: str) -> None:
+    assert doctor.check_smtp() == Check("smtp", "ok", f"{smtp} answers.")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        pytest.param("EMAIL_USE_TLS", True, "SMTPNotSupportedError", id="no STARTTLS there"),
+        pytest.param("EMAIL_HOST_USER", "anna", "SMTPNotSupportedError", id="no login there"),
+        pytest.param("EMAIL_PORT", 9, "ConnectionRefusedError", id="nobody there"),
+        pytest.param("EMAIL_HOST", "no.such.host.invalid", "gaierror", id="no such host"),
+    ],
+)
+def test_smtp_that_does_not(name: str, value: Any, why: str, smtp: str, settings: Settings) -> None:
+    setattr(settings, name, value)
+
+    found = doctor.check_smtp()
+
+    assert found.state == "fail"
+    assert found.detail.endswith(f"did not take us: {why}.")
+
+
+def test_a_carrier_that_answers(carrier: Carrier) -> None:
+    assert list(doctor.check_carriers()) == [Check("carrier tim", "ok", f"{carrier.url} answers.")]
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(401, "does not take our token"), (403, "does not take our token"), (500, "answered 500")]
+)
+def test_a_carrier_that_refuses(status: int, words: str, carrier: Carrier) -> None:
+    carrier.answer = lambda path: (status, b"")
+
+    (found,) = doctor.check_carriers()
+
+    assert found.state == "fail"
+    assert words in found.detail
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://[", "nonsense"])
+def test_a_carrier_that_is_not_there(url: str, settings: Settings) -> None:
+    settings.TMF_URLS = {"tim": url}
+
+    (found,) = doctor.check_carriers()
+
+    assert found.state == "fail"
+    assert "cannot be reached" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("apart", "state"),
+    [
+        (timedelta(seconds=1), "ok"),
+        (timedelta(seconds=30), "warn"),
+        (-timedelta(seconds=30), "warn"),
+        (timedelta(hours=1), "fail"),
+    ],
+)
+def test_a_clock_that_is_wrong(apart: timedelta, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_database_clock", lambda: datetime.now(UTC) + apart)
+
+    assert doctor.check_clock().state == state
+
+
+@pytest.mark.django_db
+def test_the_clock_is_compared_with_another_where_there_is_one(carrier: Carrier) -> None:
+    found = doctor.check_clock()
+
+    other = "database" if connection.vendor == "postgresql" else "carrier tim"
+    assert found.state == "ok"
+    assert found.detail.endswith(f" s apart from the {other}'s.")
+
+
+def test_a_clock_that_was_moved_on_purpose(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINEAVIVA_CLOCK", "2027-01-01T00:00:00+00:00")
+
+    assert doctor.check_clock().state == "warn"
+
+
+# --- what should be going on --------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("late", "state"), [(MINUTE, "ok"), (3 * MINUTE, "warn"), (20 * MINUTE, "fail"), (-MINUTE, "ok")]
+)
+def test_a_worker_that_does_not_come(late: timedelta, state: str, now: datetime) -> None:
+    CatalogueSource.objects.create(operator="tim", look_at=now - late)
+
+    assert doctor.check_worker().state == state
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "fields", [{"leased_until": NOON + MINUTE}, {"stuck_reason": "ask them"}], ids=["held", "stuck"]
+)
+def test_rows_that_are_held_or_given_up_are_not_late(fields: dict[str, Any], now: datetime) -> None:
+    CatalogueSource.objects.create(operator="tim", look_at=now - 60 * MINUTE, **fields)
+
+    assert doctor.check_worker() == Check("worker", "ok", "Nothing is overdue.")
+
+
+@pytest.mark.django_db
+def test_rows_that_wait_for_a_person(now: datetime) -> None:
+    assert doctor.check_stuck().state == "ok"
+
+    CatalogueSource.objects.create(operator="tim", stuck_reason="ask them")
+
+    assert doctor.check_stuck() == Check("stuck", "warn", "1 rows wait for a person.", "lineaviva stuck")
+
+
+@pytest.mark.django_db
+def test_a_catalogue_that_grew_old(carrier: Carrier, clock: FrozenClock) -> None:
+    assert doctor.check_catalogue().state == "warn"
+    catalogue_refresh(operator="tim", now=clock.now())
+    assert doctor.check_catalogue().state == "ok"
+
+    clock.advance(timedelta(days=1, seconds=1))
+
+    assert doctor.check_catalogue().detail == "Not read lately: tim."

@@ -34,7 +34,8 @@ from lineaviva.keeper.receipts.actions import receipt_issue
 from tests import factories
 from tests.conftest import NOON
 from tests.keeper.receipts.conftest import active_order
-line = factories.line(label="妈妈 📱 \\u0000".replace(chr(0), "") + "'\\"\\\\", msisdn="+393471234567", last_topup=date(2026, 2, 28))
+odd = "妈妈 📱 '\\"\\\\ \\t%s"
+line = factories.line(label=odd, msisdn="+393471234567", last_topup=date(2026, 2, 28))
 order = active_order(line=line, language="zh-hans")
 receipt_issue(order=order, now=NOON + timedelta(microseconds=123456))
 factories.holder("bo@example.org")
@@ -359,13 +360,23 @@ HOSTILE = [
     pytest.param(in_manifest(program="carrier"), "it is of the program 'carrier', this is 'all'", id="the carrier's"),
     pytest.param(table_gone, "with other tables; restore it with that version", id="a table less"),
     pytest.param(in_manifest(migrations=[]), "with other migrations; restore it with that version", id="migrations"),
-    pytest.param(in_table("accounts.user", b"", sign=False), "accounts.user has another number of rows", id="rows lost"),
-    pytest.param(in_table("accounts.user", b"[]\n" * 9, rows=1), "accounts.user has another number of rows", id="rows more"),
-    pytest.param(in_table("accounts.user", b"[0]\n[1]\n", sign=False), "accounts.user does not match its checksum", id="sum"),
+    pytest.param(
+        in_table("accounts.user", b"", sign=False), "accounts.user has another number of rows", id="rows lost"
+    ),
+    pytest.param(
+        in_table("accounts.user", b"[]\n" * 9, rows=1), "accounts.user has another number of rows", id="rows more"
+    ),
+    pytest.param(
+        in_table("accounts.user", b"[0]\n[1]\n", sign=False), "accounts.user does not match its checksum", id="sum"
+    ),
     pytest.param(in_table("accounts.user", b"no json\n"), "in accounts.user a line is no JSON", id="no JSON"),
-    pytest.param(in_table("accounts.user", b"[1]\n"), "in accounts.user a line has other columns than its table", id="few"),
+    pytest.param(
+        in_table("accounts.user", b"[1]\n"), "in accounts.user a line has other columns than its table", id="few"
+    ),
     pytest.param(in_table("accounts.user", b'{"id":1}\n'), "in accounts.user a line has other columns", id="an object"),
-    pytest.param(in_table("orders.productorder", b""), "the database did not take its rows (IntegrityError)", id="orphans"),
+    pytest.param(
+        in_table("orders.productorder", b""), "the database did not take its rows (IntegrityError)", id="orphans"
+    ),
     pytest.param(
         in_table("receipts.receiptcounter", b'[1,"LV","x",1]\n'),
         "in receipts.receiptcounter a value of year is not what the column takes",
@@ -381,7 +392,9 @@ HOSTILE = [
         "'tables/receipts.receiptcounter.jsonl' is far larger than it could be",
         id="a bomb",
     ),
-    pytest.param(added("manifest.json", b" " * 5_000_000), "'manifest.json' is far larger than it could be", id="a big manifest"),
+    pytest.param(
+        added("manifest.json", b" " * 5_000_000), "'manifest.json' is far larger than it could be", id="a big manifest"
+    ),
 ]
 
 
@@ -470,9 +483,10 @@ def test_a_broken_file_changes_nothing(
 
     assert ran.code == 2
     assert sentence in ran.err.replace("\n", " ")
-    assert not (empty.home / "lineaviva.sqlite3").exists() or empty.python(
-        "from django.db import connection; print(connection.introspection.table_names())"
-    ) == "[]\n"
+    assert (
+        not (empty.home / "lineaviva.sqlite3").exists()
+        or empty.python("from django.db import connection; print(connection.introspection.table_names())") == "[]\n"
+    )
 
 
 def _flipped(whole: bytes) -> bytes:

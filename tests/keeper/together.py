@@ -15,7 +15,7 @@ def together(times: int, act: Callable[[], Any]) -> list[Any]:
     """What each of `times` threads got, or the refusal it met; any other exception is raised here."""
     barrier = threading.Barrier(times)
     answers: list[Any] = []
-    broken: list[BaseException] = []
+    broken: list[Exception] = []
 
     def run() -> None:
         try:
@@ -23,7 +23,7 @@ def together(times: int, act: Callable[[], Any]) -> list[Any]:
             answers.append(act())
         except LineavivaError as refusal:
             answers.append(refusal)
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 - raised again in the test's own thread
             broken.append(error)
         finally:
             connections.close_all()

@@ -76,7 +76,9 @@ def test_every_reason_of_the_rulebook_has_a_sentence_with_its_facts() -> None:
     assert set(reasons.SENTENCES) == set(TEMPLATES)
     for code, template in TEMPLATES.items():
         wanted = set(re.findall(r"\{(\w+)\}", template))
-        assert set(re.findall(r"%\((\w+)\)s", str(reasons.SENTENCES[code]))) == wanted, code
+        said = set(re.findall(r"%\((\w+)\)s", str(reasons.SENTENCES[code])))
+        assert said <= wanted, code
+        assert wanted - said <= {"operator"}, code  # a line's page names its operator anyway
 
 
 @pytest.mark.parametrize(

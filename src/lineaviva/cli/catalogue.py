@@ -15,6 +15,7 @@ from lineaviva.kernel.errors import InvalidInput, Temporary
 from lineaviva.kernel.money import Money
 
 if TYPE_CHECKING:
+    from lineaviva import rulebook
     from lineaviva.keeper.catalogue.keepalive import Keepalive
     from lineaviva.keeper.catalogue.models import Offering, Promotion
     from lineaviva.keeper.catalogue.queries import Comparison
@@ -42,7 +43,8 @@ def list_(operator: Operator, json: Json = False) -> None:
     known = rulebook.operator(operator)
     found = offerings_for(known.slug, clock.now())
     if json:
-        output.print_json({"operator": known.slug, "offerings": [_offering(o) for o in found]})
+        offers = [_offering(o) for o in found]
+        output.print_json({"operator": known.slug, "offerings": offers, "elsewhere": _elsewhere(known)})
         return
     rows = [
         (o.external_id, escape(o.name), _price(o), _period(o), _yes(o.extends), _yes(o.sellable), o.source_date)
@@ -50,6 +52,14 @@ def list_(operator: Operator, json: Json = False) -> None:
     ]
     columns = ["Id", "Name", "Price", "Period", "Moves dates", "Sold here", "As of"]
     output.print_table(known.name, columns, rows, empty="Nothing yet: run lineaviva catalogue refresh.")
+    if any(not o.sellable for o in found):
+        output.console.print(f"What is not sold here: {'; '.join(_elsewhere(known)) or UNKNOWN}.", highlight=False)
+
+
+def _elsewhere(operator: rulebook.Operator) -> list[str]:
+    """How one gets what is not sold here: the operator's own channels, by the rulebook."""
+    channels = operator.channels
+    return [*(one.reach for one in (*channels.site, *channels.app)), *(one.text for one in channels.topup)]
 
 
 def _offering(offering: Offering) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def _root() -> None:
 def main() -> None:
     """Run the command; every refusal is one sentence, on stderr or as JSON, and exit code 2."""
     try:
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="lineaviva")
     except typer.Abort:
         show_error("aborted", "Stopped; nothing was changed.")
         code = 130

@@ -77,8 +77,7 @@ def show(number: Number, json: Json = False) -> None:
 
     receipt = receipt_by_number(number)
     # A terminal is read by staff, and its output is copied into tickets.
-    receipt.facts = {**receipt.facts, "own": False}
-    view = receipt_view(receipt)
+    view = receipt_view(receipt, own=False)
     mails = [{"to": m.to, "state": m.state, "sent_at": m.sent_at} for m in receipt.mails.order_by("pk")]
     if json:
         rows = [{"label": row.label, "value": row.value} for row in view.rows]

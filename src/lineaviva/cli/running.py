@@ -98,8 +98,11 @@ def worker(
     Any number of workers may run, on any number of hosts. Example: `lineaviva worker --threads 16`
     """
     output.setup_django()
+    from lineaviva.keeper.catalogue.actions import sources_ensure
     from lineaviva.kernel import agenda
 
+    # From then on each catalogue is read again by the worker itself.
+    sources_ensure(now=clock.now())
     agenda.Worker(threads=threads).run_forever()
 
 

@@ -74,7 +74,7 @@ def faults(
 ) -> None:
     """Show or set how one part of the sandbox misbehaves.
 
-    Examples: `lineaviva sandbox faults tim`, `lineaviva sandbox faults tim lost_answer=100`
+    Examples: `lineaviva sandbox faults tim`, `lineaviva sandbox faults tim lost_answer_percent=100`
     """
     import httpx
 

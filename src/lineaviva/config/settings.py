@@ -285,8 +285,9 @@ SANDBOX_WEBHOOK_URL = env.text(
 SANDBOX_WEBHOOK_SECRET = env.secret(
     "LINEAVIVA_SANDBOX_WEBHOOK_SECRET", "", "With which the sandbox's provider signs its webhooks (provider only)."
 )
-SANDBOX_MAIL = env.text(
-    "LINEAVIVA_SANDBOX_MAIL", str(HOME / "sandbox" / "mail"), "Folder where the sandbox keeps mails (provider only)."
+SANDBOX_MAIL = (
+    env.text("LINEAVIVA_SANDBOX_MAIL", "", "Where the sandbox keeps mails, if not under its home (provider only).")
+    or f"{HOME}/sandbox/mail"
 )
 CARRIER_OPERATOR = env.text(
     "LINEAVIVA_CARRIER_OPERATOR", "", "Operator whose carrier side this process is (carrier only)."

@@ -9,6 +9,7 @@ import pytest
 
 from lineaviva.keeper.activation.models import Activation
 from lineaviva.keeper.activation.tmf import adapter
+from lineaviva.keeper.catalogue.actions import catalogue_refresh
 from lineaviva.keeper.catalogue.models import Offering
 from lineaviva.keeper.lines.actions import line_remove
 from lineaviva.keeper.lines.models import LineEvent
@@ -18,7 +19,7 @@ from lineaviva.keeper.reminders.models import Reminder
 from lineaviva.kernel import agenda
 from lineaviva.kernel.clock import FrozenClock
 from tests import factories
-from tests.carrier.doors import PRODUCT
+from tests.carrier.doors import BUCKET, PRODUCT
 from tests.carrier_process import CarrierProcess, free_port
 from tests.keeper.activation.conftest import Way, activation, delivered, held, refunds, states
 from tests.keeper.activation.proxy import BadNetwork
@@ -81,6 +82,23 @@ def test_a_plan_is_ordered_and_not_topped_up(way: Way, carrier: CarrierProcess) 
     assert (event.kind, event.amount_minor, event.extends) == ("plan", 200, True)
     products = carrier.get(PRODUCT, **{"realizingResource.value": order.line.msisdn}).json()
     assert [one.get("productOffering", {}).get("id") for one in products] == [None, "tim-base-e-chat"]
+
+
+def test_a_promotion_of_the_operator_goes_the_whole_way(way: Way, carrier: CarrierProcess) -> None:
+    """Read from its catalogue, taken off by the quote, and borne by the operator: the line gets what was offered."""
+    catalogue_refresh(operator="tim", now=way.clock.now())
+    before = carrier.audit()["accounts"]
+    order = way.paid(offering=Offering.objects.get(key="tim:topup-25"))
+    way.look()
+    assert states(order) == ("active", "succeeded")
+    assert (order.quote.price_minor, order.quote.discount_minor, order.total_minor) == (2500, 200, 2300)
+    assert money_balance() == delivered(2300)
+    audit = carrier.audit()
+    assert audit["credited"][f"LV-{order.code}"] == {"times": 1, "minor": 2500, "discount_minor": 200}
+    moved = {name: audit["accounts"][name] - before.get(name, 0) for name in ("clearing", "promotion", "credit")}
+    assert moved == {"clearing": 2300, "promotion": 200, "credit": -2500}
+    (bucket,) = carrier.get(BUCKET, **{"logicalResource.id": order.line.msisdn}).json()
+    assert bucket["remainingValue"] == {"amount": 25.0, "units": "EUR"}
 
 
 def test_looking_again_changes_nothing(way: Way, carrier: CarrierProcess) -> None:

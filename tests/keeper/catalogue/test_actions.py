@@ -50,7 +50,14 @@ def anna(line: Line) -> User:
 
 def sold(external_id: str = "topup-5", *, price: int | None = 500, **fields: Any) -> Offering:
     """An offering that TIM's carrier lists."""
-    plain = {"operator": "tim", "kind": "topup", "name": external_id, "source": "tmf620", "sellable": True, "extends": True}
+    plain = {
+        "operator": "tim",
+        "kind": "topup",
+        "name": external_id,
+        "source": "tmf620",
+        "sellable": True,
+        "extends": True,
+    }
     row = {**plain, "external_id": external_id, "price_minor": price, **fields}
     return Offering.objects.create(key=f"{row['operator']}:{external_id}", **row)
 
@@ -212,7 +219,9 @@ def listed_with_discount(**fields: Any) -> dict[str, Any]:
     return document
 
 
-def test_a_carriers_discount_is_a_promotion_and_ends_when_it_is_no_longer_listed(carrier: Carrier, now: datetime) -> None:
+def test_a_carriers_discount_is_a_promotion_and_ends_when_it_is_no_longer_listed(
+    carrier: Carrier, now: datetime
+) -> None:
     carrier.lists(listed_with_discount(validFor=None))
     catalogue_refresh(operator="tim", now=now)
     promotion = Promotion.objects.get()
@@ -349,7 +358,9 @@ REFUSALS = [
 @pytest.mark.parametrize(("fields", "code"), REFUSALS)
 def test_what_is_not_quoted(fields: dict[str, Any], code: str, line: Line, now: datetime) -> None:
     instants = {"now": now, "later": now + MINUTE}
-    row = sold(**{name: instants.get(value, value) if isinstance(value, str) else value for name, value in fields.items()})
+    row = sold(
+        **{name: instants.get(value, value) if isinstance(value, str) else value for name, value in fields.items()}
+    )
 
     with pytest.raises(LineavivaError) as refusal:
         quote_make(line=line, offering=row, by=line.holder, now=now)
@@ -403,7 +414,9 @@ def test_a_quote_ends(after: timedelta, fine: bool, line: Line, anna: User, now:
     assert quote.used_at is None
 
 
-def test_a_promotion_for_one_time_counts_with_the_order_not_with_the_quote(line: Line, anna: User, now: datetime) -> None:
+def test_a_promotion_for_one_time_counts_with_the_order_not_with_the_quote(
+    line: Line, anna: User, now: datetime
+) -> None:
     row = sold()
     autumn(now, conditions={"once_per_line": True})
     first = quote_make(line=line, offering=row, by=anna, now=now)

@@ -50,7 +50,12 @@ def test_what_the_carrier_sells_can_be_quoted(tim: CarrierProcess, urls: Setting
     catalogue_refresh(operator="tim", now=now)
 
     sold = [(row.external_id, row.price_minor, row.extends) for row in offerings_for("tim", now) if row.sellable]
-    assert sold[:4] == [("topup-4", 400, True), ("topup-5", 500, True), ("topup-6", 600, True), ("topup-10", 1000, True)]
+    assert sold[:4] == [
+        ("topup-4", 400, True),
+        ("topup-5", 500, True),
+        ("topup-6", 600, True),
+        ("topup-10", 1000, True),
+    ]
     line = factories.line(operator="tim", now=now)
     act = cheapest_keepalive(line=line, now=now)
     assert act is not None

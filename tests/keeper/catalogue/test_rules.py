@@ -18,7 +18,9 @@ HOUR = timedelta(hours=1)
 
 
 def terms(**fields: Any) -> Terms:
-    return Terms(**{"key": "tim:autumn", "valid_from": NOW - HOUR, "valid_until": NOW + HOUR, "off_minor": 100, **fields})
+    return Terms(
+        **{"key": "tim:autumn", "valid_from": NOW - HOUR, "valid_until": NOW + HOUR, "off_minor": 100, **fields}
+    )
 
 
 @pytest.mark.parametrize(
@@ -267,9 +269,7 @@ def test_judging_an_offering(allowances: dict[str, Any], met: list[bool | None],
     assert rules.fits(criteria) is fits
 
 
-@pytest.mark.parametrize(
-    ("offered", "met"), [({"en": "60 minutes"}, True), (False, False), (None, None), ({}, False)]
-)
+@pytest.mark.parametrize(("offered", "met"), [({"en": "60 minutes"}, True), (False, False), (None, None), ({}, False)])
 def test_calls_to_china(offered: Any, met: bool | None) -> None:
     (criterion,) = rules.judge(Need(calls_to_china=True), {"calls_to_china": offered})
 

@@ -62,16 +62,27 @@ def test_a_plan_with_allowances() -> None:
         pytest.param(False, False, id="said to be without"),
         pytest.param("no", False, id="said in a word"),
         pytest.param(True, {"en": "yes"}, id="said to be with"),
-        pytest.param({"zh-hans": "100 分钟", "it": "100 minuti"}, {"zh-hans": "100 分钟", "it": "100 minuti"}, id="texts"),
+        pytest.param(
+            {"zh-hans": "100 分钟", "it": "100 minuti"}, {"zh-hans": "100 分钟", "it": "100 minuti"}, id="texts"
+        ),
     ],
 )
 def test_calls_to_china(value: Any, expected: Any) -> None:
-    assert one(plan(prodSpecCharValueUse=characteristics(calls_to_china=value))).allowances == {"calls_to_china": expected}
+    assert one(plan(prodSpecCharValueUse=characteristics(calls_to_china=value))).allowances == {
+        "calls_to_china": expected
+    }
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("data_mb", "lots"), ("minutes", True), ("sms", 1.5), ("eu_roaming_mb", None), ("data_mb", "9" * 12), ("colour", 3)],
+    [
+        ("data_mb", "lots"),
+        ("minutes", True),
+        ("sms", 1.5),
+        ("eu_roaming_mb", None),
+        ("data_mb", "9" * 12),
+        ("colour", 3),
+    ],
 )
 def test_an_allowance_that_cannot_be_read_is_not_known(name: str, value: Any) -> None:
     assert one(plan(prodSpecCharValueUse=characteristics(**{name: value}))).allowances == {}
@@ -179,7 +190,10 @@ def test_an_offering_without_a_usable_id_is_left_out(fields: dict[str, Any]) -> 
 def test_validity_is_read() -> None:
     draft = one(offering(validFor={"startDateTime": "2026-01-01T00:00:00Z", "endDateTime": "2026-12-31T00:00:00"}))
 
-    assert (draft.valid_from, draft.valid_until) == (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 12, 31, tzinfo=UTC))
+    assert (draft.valid_from, draft.valid_until) == (
+        datetime(2026, 1, 1, tzinfo=UTC),
+        datetime(2026, 12, 31, tzinfo=UTC),
+    )
 
 
 # --- discounts ----------------------------------------------------------------------------------------------------

@@ -84,9 +84,7 @@ class TestRegister:
             ({"last_topup": date(1980, 1, 1)}, "last_topup"),
         ],
     )
-    def test_a_refusal_names_the_field_and_writes_nothing(
-        self, anna: User, facts: dict[str, Any], field: str
-    ) -> None:
+    def test_a_refusal_names_the_field_and_writes_nothing(self, anna: User, facts: dict[str, Any], field: str) -> None:
         with pytest.raises(InvalidInput) as refusal:
             factories.line(holder=anna, **facts)
         assert refusal.value.field == field
@@ -139,9 +137,7 @@ class TestEvents:
         self, anna: User, now: datetime, extends: bool | None, expected: date
     ) -> None:
         line = factories.line(holder=anna, operator="vodafone")
-        line_event_record(
-            line=line, kind="plan", on=date(2026, 11, 22), reference="order:A", extends=extends, now=now
-        )
+        line_event_record(line=line, kind="plan", on=date(2026, 11, 22), reference="order:A", extends=extends, now=now)
         assert line.extended_on == expected
 
     def test_no_such_kind(self, anna: User, now: datetime) -> None:

@@ -69,7 +69,13 @@ def test_what_is_no_day(cell: str, hint: str) -> None:
 @given(st.dates(date(1995, 1, 1), date(2099, 12, 31)))
 def test_every_form_of_a_day_is_the_same_day(day: date) -> None:
     serial = (day - date(1899, 12, 30)).days
-    forms = [day.isoformat(), f"{day:%d/%m/%Y}", f"{day:%d-%m-%Y}", f"{day.year}年{day.month}月{day.day}日", str(serial)]
+    forms = [
+        day.isoformat(),
+        f"{day:%d/%m/%Y}",
+        f"{day:%d-%m-%Y}",
+        f"{day.year}年{day.month}月{day.day}日",
+        str(serial),
+    ]
     for form in forms:
         assert cells.day(form, field="last_topup") == day
 
@@ -118,7 +124,10 @@ def test_a_number_that_was_rounded_away_is_refused_in_one_sentence(cell: str, fi
 @pytest.mark.parametrize(
     ("cell", "value"),
     [
-        *((word, True) for word in ("yes", "YES", "y", "si", "sì", "SÌ", "s", "true", "vero", "1", "1.0", "是", " yes ")),
+        *(
+            (word, True)
+            for word in ("yes", "YES", "y", "si", "sì", "SÌ", "s", "true", "vero", "1", "1.0", "是", " yes ")
+        ),
         *((word, False) for word in ("no", "No", "n", "false", "falso", "0", "0.0", "否")),
         ("", None),
         ("  ", None),
@@ -145,7 +154,8 @@ def test_sim_types(cell: str, value: str | None) -> None:
 
 class TestFormulas:
     @pytest.mark.parametrize(
-        "text", ["=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("http://evil")', "＝1+1", "＋1", "－1", "＠x", "'=1", "''+1"]
+        "text",
+        ["=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("http://evil")', "＝1+1", "＋1", "－1", "＠x", "'=1", "''+1"],
     )
     def test_are_guarded_and_come_back(self, text: str) -> None:
         assert cells.guarded(text) == f"'{text}"

@@ -26,7 +26,8 @@ HEADER = "msisdn,operator,sim_type,iccid,eid,label,holder_email,last_topup,plan,
 CANONICAL = (
     HEADER
     + "+393471234567,tim,physical,8939010000000000009,,Mamma,anna@example.org,2026-03-31,,,no\n"
-    + "+393471234568,vodafone,esim,,89049032123451234512345678901235,妈妈的卡,bo@example.org,2026-05-01,Base,2027-01-01,yes\n"
+    + "+393471234568,vodafone,esim,,89049032123451234512345678901235,妈妈的卡,bo@example.org,"
+    + "2026-05-01,Base,2027-01-01,yes\n"
     + '+393471234569,windtre,physical,,,"Rossi, ""Nonna""",anna@example.org,,,,no\n'
     + "+393471234570,tim,physical,,,'=1+1,anna@example.org,2026-03-31,'-Base,,no\n"
 )
@@ -272,7 +273,9 @@ class TestWhose:
     def test_and_nobody_elses(self, now: datetime) -> None:
         anna = factories.holder()
         plan = run("msisdn,operator,holder_email\n3471234567,tim,bo@example.org\n", now, holder=anna, by=anna)
-        assert [(error.line, error.field, error.code) for error in plan.errors] == [(2, "holder_email", "holder_not_you")]
+        assert [(error.line, error.field, error.code) for error in plan.errors] == [
+            (2, "holder_email", "holder_not_you")
+        ]
         assert not Line.objects.exists()
         assert User.objects.count() == 1
 
@@ -354,9 +357,7 @@ def test_whatever_is_exported_reads_as_the_same(
     if any(not _storable(text) for text in (label, plan)):
         return
     row = Row(2, dict(zip(COLUMNS, record(said), strict=True)))
-    found, errors = wanted(
-        Sheet(COLUMNS, [row], []), default_email="", email_checked=str, today=date(2026, 11, 22)
-    )
+    found, errors = wanted(Sheet(COLUMNS, [row], []), default_email="", email_checked=str, today=date(2026, 11, 22))
     assert errors == []
     again = {**found[0].fields, "msisdn": found[0].msisdn, "holder_email": found[0].email}
     assert {name: again.get(name) for name in said} == said

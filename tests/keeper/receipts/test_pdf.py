@@ -92,6 +92,18 @@ def test_what_is_not_there_has_no_row(receipt: Receipt) -> None:
     assert not {"Name of the line", "Operator's reference", "Paid on", "Discount"} & set(labels)
 
 
+@pytest.mark.parametrize(("issued_to_holder", "reader_holds_it"), [(True, False), (False, True)])
+def test_the_reader_decides_how_much_of_the_number_is_shown(
+    issued_to_holder: bool, reader_holds_it: bool, receipt: Receipt
+) -> None:
+    shown = receipt_like(receipt, own=issued_to_holder)
+
+    assert (receipt_view(shown).phone == "347 123 4567") is issued_to_holder
+    assert (receipt_view(shown, own=reader_holds_it).phone == "347 123 4567") is reader_holds_it
+    text = squeezed(pypdf.PdfReader(io.BytesIO(pdf.render(shown, own=reader_holds_it))).pages[0].extract_text())
+    assert ("3471234567" in text) is reader_holds_it
+
+
 def test_a_date_that_neither_side_knows_has_no_row(receipt: Receipt) -> None:
     nothing: dict[str, Any] = dict.fromkeys(receipt.facts["dates_after"])
     view = receipt_view(receipt_like(receipt, language="en", dates_after=nothing))
@@ -217,8 +229,12 @@ def test_what_no_font_has_is_a_box(receipt: Receipt) -> None:
         pytest.param({"label": "妈" * 60}, id="a long Chinese label"),
         pytest.param({"payment_reference": "cs_test_" + "a1B2" * 28}, id="a long payment reference"),
         pytest.param({"operator_reference": "x" * 120}, id="a long operator reference"),
-        pytest.param({"promotion": "P" * 60, "discount_minor": 50, "offering": "O" * 120, "kind": "plan"}, id="long names"),
-        pytest.param({"issuer": "Telefonia Internazionale Wang & figli S.n.c., via Pistoiese 1, 59100 Prato"}, id="a long issuer"),
+        pytest.param(
+            {"promotion": "P" * 60, "discount_minor": 50, "offering": "O" * 120, "kind": "plan"}, id="long names"
+        ),
+        pytest.param(
+            {"issuer": "Telefonia Internazionale Wang & figli S.n.c., via Pistoiese 1, 59100 Prato"}, id="a long issuer"
+        ),
     ],
 )
 def test_long_texts_stay_on_one_page_and_inside_it(language: str, facts: dict[str, Any], receipt: Receipt) -> None:

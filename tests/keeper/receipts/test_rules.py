@@ -32,7 +32,9 @@ def test_a_number_is_read_as_people_write_it(text: str) -> None:
     assert parse_number(text) == ("LV", 2026, 123)
 
 
-@pytest.mark.parametrize("text", ["", "LV", "LV-2026", "LV-2026-", "LV-2026-x", "-2026-1", "LV-٢٠٢٦-1", "LV-2026-" + "1" * 30])
+@pytest.mark.parametrize(
+    "text", ["", "LV", "LV-2026", "LV-2026-", "LV-2026-x", "-2026-1", "LV-٢٠٢٦-1", "LV-2026-" + "1" * 30]
+)
 def test_what_is_no_number(text: str) -> None:
     with pytest.raises(NotFound) as refusal:
         parse_number(text)

@@ -104,10 +104,14 @@ def test_of_dates_long_past_only_what_was_watched_counts() -> None:
     ("now", "look"),
     [
         pytest.param(datetime(2026, 1, 1, 12, tzinfo=ROME), datetime(2026, 1, 30, 9, tzinfo=ROME), id="the first rung"),
-        pytest.param(datetime(2025, 6, 1, 12, tzinfo=ROME), datetime(2025, 7, 1, 12, tzinfo=ROME), id="a month at most"),
+        pytest.param(
+            datetime(2025, 6, 1, 12, tzinfo=ROME), datetime(2025, 7, 1, 12, tzinfo=ROME), id="a month at most"
+        ),
         pytest.param(datetime(2026, 3, 24, 8, tzinfo=ROME), datetime(2026, 3, 24, 9, tzinfo=ROME), id="today at nine"),
         pytest.param(datetime(2026, 3, 24, 9, tzinfo=ROME), datetime(2026, 3, 28, 9, tzinfo=ROME), id="the next rung"),
-        pytest.param(datetime(2026, 3, 31, 9, tzinfo=ROME), datetime(2026, 4, 1, 0, tzinfo=ROME), id="midnight: a new state"),
+        pytest.param(
+            datetime(2026, 3, 31, 9, tzinfo=ROME), datetime(2026, 4, 1, 0, tzinfo=ROME), id="midnight: a new state"
+        ),
         pytest.param(datetime(2026, 4, 1, 0, tzinfo=ROME), datetime(2026, 4, 1, 9, tzinfo=ROME), id="then nine"),
         pytest.param(datetime(2027, 4, 1, 0, tzinfo=ROME), datetime(2027, 5, 1, 0, tzinfo=ROME), id="lost"),
     ],
@@ -128,7 +132,15 @@ ladders = st.builds(
     st.dates(date(2026, 1, 1), date(2027, 12, 31)),
     st.lists(st.integers(1, 400), min_size=3, max_size=3),
     st.sampled_from(
-        [("limited",), ("off",), ("lost",), ("limited", "off"), ("limited", "lost"), ("off", "lost"), ("limited", "off", "lost")]
+        [
+            ("limited",),
+            ("off",),
+            ("lost",),
+            ("limited", "off"),
+            ("limited", "lost"),
+            ("off", "lost"),
+            ("limited", "off", "lost"),
+        ]
     ),
 )
 # When the power is on: hours between looks.
@@ -140,7 +152,7 @@ looks = st.lists(st.integers(1, 24 * 40), min_size=1, max_size=60)
 def test_every_stage_is_sent_or_superseded_exactly_once(
     ladder: tuple[tuple[str, date], ...], looks: list[int], start: int
 ) -> None:
-    """Whatever the hours at which somebody looks, as the planner does it: open what is due once, close what has passed once."""
+    """Whenever somebody looks, as the planner does it: open what is due once, close what has passed once."""
     now = noon(ladder[0][1] - timedelta(days=start)).astimezone(UTC)
     since = rome_date(now)
     sent: list[Stage] = []

@@ -217,7 +217,12 @@ def test_after_the_last_known_date() -> None:
 
 @pytest.mark.parametrize(
     ("day", "text"),
-    [(1, "entro il 1º dicembre 2026"), (8, "entro l’8 dicembre 2026"), (11, "entro l’11 dicembre 2026"), (12, "entro il 12 dicembre 2026")],
+    [
+        (1, "entro il 1º dicembre 2026"),
+        (8, "entro l’8 dicembre 2026"),
+        (11, "entro l’11 dicembre 2026"),
+        (12, "entro il 12 dicembre 2026"),
+    ],
 )
 def test_italian_articles(day: int, text: str) -> None:
     assert said(language="it", last=date(2025, 12, day)).subject == f"Mamma · TIM …4567: rinnova {text}"

@@ -117,7 +117,7 @@ def test_a_savepoint_that_is_rolled_back_does_not_silence_the_rest(now: datetime
 
 
 def test_it_hears_again_after_its_connection_broke(bell: Bell, now: datetime) -> None:
-    """PostgreSQL's listening connection is ended by the server; on SQLite the worker's own is closed and opened again."""
+    """PostgreSQL ends the listening connection; on SQLite the worker's own is closed, and opened again when asked."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(
@@ -125,9 +125,10 @@ def test_it_hears_again_after_its_connection_broke(bell: Bell, now: datetime) ->
                 "WHERE query = 'LISTEN lineaviva_agenda' AND datname = current_database()"
             )
             assert cursor.rowcount == 1
+        # It may have missed something, so it rings once it listens again.
+        assert bell.wait(5) is True
     else:
         connection.close()
-    heard_the_end = bell.wait(3)
-    assert heard_the_end is True
+        assert bell.wait(0.1) is False
     elsewhere(lambda: Task.objects.create(look_at=now))
     assert bell.wait(5) is True

@@ -62,7 +62,7 @@ def user_get_or_create(
     name: str = "",
     now: datetime,
 ) -> User:
-    """The account with this address; a new one with this language and role when there is none. Changes no account that exists."""
+    """The account with this address, left as it is; a new one with this language and role when there is none."""
     address = email_checked(email)
     fields = {"language": _language_checked(language), "role": _role_checked(role), "name": name.strip()[:120]}
     found = User.objects.filter(email=address).first()
@@ -96,7 +96,7 @@ def users_get_or_create(*, emails: Iterable[str], language: str, now: datetime) 
 
 
 def _address_of(user: User) -> dict[str, Any]:
-    """allauth's row for the address: without it a first sign-in by code asks for a second code to prove the same thing."""
+    """allauth's row for the address; without it a first sign-in by code asks for a second code."""
     return {"user": user, "email": user.email, "primary": True, "verified": False}
 
 
@@ -115,7 +115,7 @@ def language_set(*, user: User, language: str) -> None:
 
 @transaction.atomic
 def role_set(*, user: User, role: str, by: User | None, now: datetime) -> User:
-    """Give `user` another role; only operations, or the owner at the command line (`by` None), may. Writes the audit list."""
+    """Give `user` another role, and audit it; only operations, or the owner at the command line (`by` None), may."""
     _role_checked(role)
     if by is not None and by.role != "operations":
         raise NotAllowed("Only operations may change roles.", code="role_needed")
@@ -130,7 +130,7 @@ def role_set(*, user: User, role: str, by: User | None, now: datetime) -> User:
 
 @transaction.atomic
 def one_time_link_create(*, user: User, now: datetime, valid_for: timedelta = LINK_LIFE) -> str:
-    """The path /sign-in/<token>/ of a link that signs `user` in once before `now + valid_for`. Only the token's hash is kept.
+    """The path /sign-in/<token>/ of a link that signs `user` in once before `now + valid_for`. Only its hash is kept.
 
     A page that uses it must ask for a click first (mail scanners follow links), and must still ask for a second factor
     where the account has one.

@@ -52,7 +52,7 @@ def line_register(
     by: User | None,
     now: datetime,
 ) -> Line:
-    """A new line of `holder`. InvalidInput names the field; Conflict (line_exists) when the holder keeps this number already."""
+    """A new line of `holder`. InvalidInput names the field; Conflict (line_exists) when they keep this number."""
     details = rules.details_checked(
         msisdn=msisdn,
         operator=operator,
@@ -120,9 +120,9 @@ def line_event_record(
 
 @transaction.atomic
 def line_tell(*, line: Line, kind: str, on: date, by: User | None, now: datetime) -> Line:
-    """What the holder says happened (a top-up elsewhere, a call made): news or a correction, the last word of a kind counts.
+    """What the holder says happened (a top-up elsewhere, a call made). It is news or a correction.
 
-    Saying the same day again changes nothing.
+    The last word of each kind counts; saying the same day again changes nothing.
     """
     if kind not in rules.EXTENDING_KINDS:
         raise InvalidInput(f"{kind!r} is no kind of event.", code="kind_unknown", field="kind")
@@ -151,7 +151,7 @@ def line_change(*, line: Line, by: User | None, now: datetime, **changes: Unpack
             setattr(locked, field, value)
         locked.save(update_fields=[*differing])
         _note(locked, EventKind.CHANGED, by=by, now=now, detail=change_detail(before, differing))
-    told = bool(topup) and _tell(locked, EventKind.TOPUP, topup, source="holder", by=by, now=now)
+    told = topup is not None and _tell(locked, EventKind.TOPUP, topup, source="holder", by=by, now=now)
     if differing or told:
         _settle(locked, now)
     _copy(locked, line)
@@ -191,7 +191,7 @@ def line_restore(*, line: Line, by: User | None, now: datetime) -> Line:
 
 @transaction.atomic
 def line_share(*, line: Line, with_email: str, right: str, by: User | None, now: datetime) -> LineShare:
-    """Let another account see the line (read) or pay for it too (pay); an unknown address gets an account to sign in to.
+    """Let another account see the line (read) or pay for it too (pay); an unknown address gets an account.
 
     Sharing again changes the right. Only the holder, or the owner at the command line (`by` None), may share.
     """
@@ -225,7 +225,7 @@ def line_unshare(*, line: Line, with_email: str, by: User | None, now: datetime)
 
 
 def line_reckon(line: Line, now: datetime) -> Deadlines:
-    """Put extended_on, state and next_deadline_on right on the instance, from its events and the rulebook; saves nothing."""
+    """Put extended_on, state and next_deadline_on right on the instance, from events and rulebook; saves nothing."""
     operator = rulebook.operator(line.operator)
     line.extended_on = rules.extended_on(queries.happened(line), operator.extends)
     dates = queries.line_deadlines(line, rome_date(now))
@@ -284,9 +284,7 @@ def _note(
 
 def _tell(line: Line, kind: EventKind, on: date, *, source: str, by: User | None, now: datetime) -> bool:
     """Write a telling down, unless it says what the last one of its kind said. The caller holds the line's lock."""
-    told = [
-        event for event in queries.happened(line) if event.kind == kind and rules.is_told(event.reference)
-    ]
+    told = [event for event in queries.happened(line) if event.kind == kind and rules.is_told(event.reference)]
     if told and told[-1].on == on:
         return False
     LineEvent.objects.create(

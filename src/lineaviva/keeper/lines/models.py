@@ -89,9 +89,7 @@ class LineEvent(models.Model):
     kind = models.CharField(max_length=12, choices=EventKind.choices)
     on = models.DateField()
     recorded_at = models.DateTimeField()
-    recorded_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
-    )
+    recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     # Where it is known from: holder:N, import:N, order:CODE. One source tells of one event once.
     reference = models.CharField(max_length=80)
     amount_minor = models.BigIntegerField(null=True, blank=True)
@@ -99,9 +97,7 @@ class LineEvent(models.Model):
     detail = models.JSONField(default=dict)
 
     class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["line", "kind", "reference"], name="line_event_once")
-        ]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["line", "kind", "reference"], name="line_event_once")]
         indexes: ClassVar = [models.Index(fields=["line", "-on"], name="line_events_by_day")]
 
 

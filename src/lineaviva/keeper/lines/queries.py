@@ -34,15 +34,13 @@ def lines_of(user: User) -> QuerySet[Line]:
 
 
 def lines_for(user: User) -> QuerySet[Line]:
-    """The lines that `user` holds or was given a right to, soonest date first; each has `my_right` holder, read or pay."""
+    """The lines that `user` holds or has a right to, soonest date first; each has `my_right`: holder, read or pay."""
     shared = LineShare.objects.filter(user=user)
     found = Line.objects.filter(Q(holder=user) | Q(pk__in=shared.values("line")), removed_at=None)
     right = shared.filter(line=OuterRef("pk")).values("right")[:1]
     return _by_date(
         found.select_related("holder").annotate(
-            my_right=Case(
-                When(holder=user, then=Value("holder")), default=Subquery(right), output_field=CharField()
-            )
+            my_right=Case(When(holder=user, then=Value("holder")), default=Subquery(right), output_field=CharField())
         )
     )
 
@@ -118,8 +116,8 @@ def happened_by_line(line_ids: Sequence[int]) -> dict[int, list[rules.Happened]]
     for start in range(0, len(line_ids), 5000):
         part = line_ids[start : start + 5000]
         rows = LineEvent.objects.filter(line_id__in=part, kind__in=rules.EXTENDING_KINDS).order_by("pk")
-        for line_id, *row in rows.values_list("line_id", "kind", "on", "reference", "extends"):
-            found.setdefault(line_id, []).append(rules.Happened(*row))
+        for line_id, kind, on, reference, extends in rows.values_list("line_id", "kind", "on", "reference", "extends"):
+            found.setdefault(line_id, []).append(rules.Happened(kind, on, reference, extends))
     return found
 
 

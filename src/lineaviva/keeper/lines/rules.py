@@ -23,7 +23,7 @@ LATEST = date(2100, 1, 1)
 LABEL_MAX = 60
 PLAN_MAX = 120
 
-# These turn the reading direction of what follows them, also outside the field: a label could rewrite a page or a table.
+# These turn the reading direction of what follows, also outside the field: a label could rewrite a page or a table.
 _DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -107,9 +107,7 @@ def day_checked(day: date, *, field: str, latest: date) -> date:
     if day > latest:
         raise InvalidInput(f"{day.isoformat()} lies after {latest.isoformat()}.", code="date_in_future", field=field)
     if day < EARLIEST:
-        raise InvalidInput(
-            f"{day.isoformat()} lies before {EARLIEST.isoformat()}.", code="date_too_early", field=field
-        )
+        raise InvalidInput(f"{day.isoformat()} lies before {EARLIEST.isoformat()}.", code="date_too_early", field=field)
     return day
 
 
@@ -138,8 +136,7 @@ def details_checked(
         eid=chip,
         label=text_checked(label, field="label", longest=LABEL_MAX),
         plan=text_checked(plan, field="plan", longest=PLAN_MAX),
-        plan_expires_on=plan_expires_on
-        and day_checked(plan_expires_on, field="plan_expires_on", latest=LATEST),
+        plan_expires_on=plan_expires_on and day_checked(plan_expires_on, field="plan_expires_on", latest=LATEST),
         auto_renew=auto_renew,
     )
 
@@ -174,8 +171,7 @@ def extended_on(events: Iterable[Happened], extends: Callable[[str], bool | None
     days = [
         event.on
         for event in standing(events)
-        if event.kind in EXTENDING_KINDS
-        and (event.extends if event.extends is not None else extends(event.kind))
+        if event.kind in EXTENDING_KINDS and (event.extends if event.extends is not None else extends(event.kind))
     ]
     return max(days, default=None)
 

@@ -18,9 +18,12 @@ def proof_url(token: str) -> str:
     return f"{settings.PUBLIC_URL}/proof/{token}/"
 
 
-def qr_svg(url: str) -> str:
-    """The QR code of `url` as an SVG without a frame of its own, the same bytes each time."""
+def qr_svg(url: str, *, border: int = 2) -> str:
+    """The QR code of `url` as an SVG, the same bytes each time.
+
+    `border` is its white edge in modules; on a dark page it cannot be read without one.
+    """
     out = io.BytesIO()
     code = segno.make(url, error="m", micro=False)
-    code.save(out, kind="svg", border=0, xmldecl=False, omitsize=True, dark="#12201a")
+    code.save(out, kind="svg", border=border, xmldecl=False, omitsize=True, dark="#12201a", light="#fff")
     return out.getvalue().decode()

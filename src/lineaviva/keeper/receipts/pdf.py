@@ -25,9 +25,12 @@ _LANGUAGES = {"zh-hans": ("zh", "CN"), "zh-hant": ("zh", "TW"), "it": ("it", "IT
 _one_at_a_time = threading.Lock()
 
 
-def render(receipt: Receipt) -> bytes:
-    """The PDF, the same bytes each time for the same receipt. Characters that no font has are printed as □."""
-    data = document(receipt)
+def render(receipt: Receipt, *, own: bool | None = None) -> bytes:
+    """The PDF, the same bytes each time for the same receipt. Characters that no font has are printed as □.
+
+    `own`: whether its reader holds the line and sees the whole phone number; None: whoever it was issued to.
+    """
+    data = document(receipt, own=own)
     issued = int(receipt.issued_at.timestamp())
     with _one_at_a_time:
         pdf = _compiler().compile(
@@ -47,9 +50,9 @@ def _compiler() -> typst.Compiler:
     )
 
 
-def document(receipt: Receipt) -> dict[str, Any]:
+def document(receipt: Receipt, *, own: bool | None = None) -> dict[str, Any]:
     """What the template gets: the view as plain data, made printable, with the QR code."""
-    view = receipt_view(receipt)
+    view = receipt_view(receipt, own=own)
     language, region = _LANGUAGES[view.language]
     issued = receipt.issued_at.astimezone(ROME)
     data = {
@@ -60,7 +63,7 @@ def document(receipt: Receipt) -> dict[str, Any]:
         "colour": _colour(view.operator_slug),
     }
     # After the texts were made printable: an SVG is no text to print.
-    return {**_printable(data), "qr": qr_svg(view.proof_url)}
+    return {**_printable(data), "qr": qr_svg(view.proof_url, border=0)}
 
 
 def _texts(view: ReceiptView) -> dict[str, Any]:

@@ -76,11 +76,15 @@ class ReceiptView:
         return [*self.document, *(row for section in self.sections for row in section.rows), *dates]
 
 
-def receipt_view(receipt: Receipt) -> ReceiptView:
-    """The receipt in the language it was ordered in."""
+def receipt_view(receipt: Receipt, *, own: bool | None = None) -> ReceiptView:
+    """The receipt in the language it was ordered in.
+
+    `own`: whether its reader holds the line and sees the whole phone number; None: whoever it was issued to.
+    """
     language = receipt.language if receipt.language in LOCALES else "en"
+    facts: Facts = receipt.facts if own is None else {**receipt.facts, "own": own}
     with override(language):
-        return _view(receipt, receipt.facts, language)
+        return _view(receipt, facts, language)
 
 
 def _view(receipt: Receipt, facts: Facts, language: str) -> ReceiptView:

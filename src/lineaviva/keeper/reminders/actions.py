@@ -33,7 +33,7 @@ class SendReport:
 
 @transaction.atomic
 def reminders_plan(*, line: Line, now: datetime) -> list[Reminder]:
-    """Write the stages that are due for the line, and close those that no longer are; gives the rows that are new and open.
+    """Write the stages that are due for the line, close those that no longer are; gives the rows newly opened.
 
     Of the stages that were due only the last is opened, the others are written as superseded. Stages of dates that the
     line no longer has are cancelled. Once more changes nothing.
@@ -93,7 +93,7 @@ def _opened(line: Line, stage: Stage, channel: str, now: datetime) -> Reminder:
 
 
 def _close_others(line: Line, ladder: rules.Ladder, stage: Stage | None) -> None:
-    """Open rows that are not the present stage: superseded where their date still stands, cancelled where it does not."""
+    """Open rows that are not the present stage: superseded where their date still stands, else cancelled."""
     # Locked in one order everywhere, so that a worker that settles several of them cannot block this.
     rows = list(Reminder.objects.select_for_update().filter(line=line, state=Reminder.State.OPEN).order_by("pk"))
     for row in rows:
@@ -123,7 +123,7 @@ def reminders_cancel(*, line: Line, now: datetime) -> int:
 
 
 def send_due(*, now: datetime, dry_run: bool = False, threads: int = 0) -> SendReport:
-    """Plan and send everything that is due at `now`, through the agenda: a worker that runs beside it sends nothing twice.
+    """Plan and send everything that is due at `now`, through the agenda: beside a worker nothing goes out twice.
 
     `threads`: messages handed over at once; 0 means one after the other, in this thread. `waiting` in the report are
     messages that could not go out yet, or that another worker has in hand. A dry run only says what it would send.
@@ -148,7 +148,9 @@ def _would_send(now: datetime) -> Iterator[Reminder]:
         keys = set(done.values_list("line_id", "deadline", "deadline_on", "stage", "channel"))
         for line in part:
             stage = rules.due(line_deadlines(line, rome_date(now)).ladder, now)
-            for channel in sending_channels() if stage else ():
+            if stage is None:
+                continue
+            for channel in sending_channels():
                 row = _row(line, stage, channel, now, Reminder.State.OPEN)
                 if (line.pk, row.deadline, row.deadline_on, row.stage, channel) not in keys:
                     yield row

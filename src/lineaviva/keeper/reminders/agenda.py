@@ -42,7 +42,7 @@ def _line_looked_at(row: Line, now: datetime) -> agenda.Outcome:
 # EMAIL_TIMEOUT is for one answer of the SMTP server, and a message takes up to eight of them.
 @agenda.handler(Reminder, states=(Reminder.State.OPEN,), lease=timedelta(minutes=3), outside=True)
 def reminder_send(row: Reminder, now: datetime) -> agenda.Outcome:
-    """An open reminder: send it if it is still the one to send. Sent and then killed, it is sent again under the same id."""
+    """An open reminder: send it if it still is the one to send. Killed after it, it goes again under one id."""
     line = Line.objects.select_related("holder").get(pk=row.line_id)
     state = verdict(row, line, now)
     if state == Reminder.State.SENT:

@@ -18,7 +18,7 @@ class DeadlineKind(models.TextChoices):
 
 
 class Reminder(AgendaRow):
-    """Claimed, sent, stamped. `stage` is days before the date; below zero, days after it while it can still be saved."""
+    """Claimed, sent, stamped. `stage` is days before the date; below zero, days after it (see rules.py)."""
 
     class State(models.TextChoices):
         OPEN = "open"

@@ -14,7 +14,7 @@ from lineaviva.kernel.errors import NotFound
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message to one person. `message_id` stays the same when it must be sent again; `attachments` are name, type, bytes."""
+    """One message to one person. `message_id` is kept when it is sent again; `attachments`: name, type, bytes."""
 
     to: str
     subject: str
@@ -27,7 +27,7 @@ class Message:
 
 class Channel(Protocol):
     def send(self, message: Message) -> None:
-        """Hand the message over. Temporary: not now, nothing was sent. Permanent: never. May be called twice for one message."""
+        """Hand the message over; may be called twice for one. Temporary: not sent, try later. Permanent: never."""
         ...
 
 

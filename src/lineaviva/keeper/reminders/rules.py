@@ -2,8 +2,8 @@
 
 The ladder stands 60, 30, 14, 7, 3, 1 and 0 days before the next of a line's three dates. Only that next date nags: the
 later ones are named in the same message. Once the first date has passed, the line is in trouble already and there is a
-message every day, each about the date that comes next, as long as the line can still be saved. Where nobody knows until
-when that is, the daily messages go on for OPEN_END_DAYS after the last date that is known, and then the list alone says so.
+message every day, each about the date that comes next, as long as the line can still be saved. Where nobody knows
+until when that is, they go on for OPEN_END_DAYS after the last date that is known; then the list alone says so.
 
 A stage is due from nine in the morning in Rome. Of several that are due only the last is sent.
 """
@@ -69,7 +69,7 @@ def stage_on(ladder: Ladder, day: date) -> Stage | None:
 
 
 def due(ladder: Ladder, now: datetime) -> Stage | None:
-    """The one stage that may be sent at `now`: the last that came due, as long as it speaks of a date that still matters."""
+    """The one stage that may be sent at `now`: the last that came due, if it speaks of a date that still matters."""
     stage = _last_by(ladder, reminding_day(now))
     if stage and stage.days >= 0 and stage.on < rome_date(now):
         return None  # between midnight and nine: that date is over, and the next stage has not come
@@ -90,7 +90,7 @@ def _last_by(ladder: Ladder, day: date) -> Stage | None:
 def passed(ladder: Ladder, *, since: date, now: datetime) -> list[Stage]:
     """The stages that came due by `now` and are not to be sent any more, oldest first.
 
-    Once the first date has passed, only those count that came due from `since` on, the day from which the line is watched.
+    Once the first date has passed, only those count that came due from `since`, the day from which the line is watched.
     """
     if not ladder:
         return []

@@ -1,4 +1,4 @@
-"""What a reminder says, in its holder's language. It names label and last four digits: never the full number, never credit."""
+"""What a reminder says, in its holder's language: label and last four digits, never the full number, never credit."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ def _instant(at: datetime, language: str) -> str:
     return _("%(date)s, %(time)s") % {"date": _day(local.date(), language), "time": f"{local:%H:%M}"}
 
 
-def words(*, line: Line, dates: Deadlines, stage: Stage, today: date, link: str, until: datetime, language: str) -> Words:
+def words(
+    *, line: Line, dates: Deadlines, stage: Stage, today: date, link: str, until: datetime, language: str
+) -> Words:
     """The message of one stage as of `today`; `link` is the full address that opens the renewal until `until`."""
     with translation.override(language):
         name = line_name(line, dates, language)
@@ -171,7 +173,10 @@ def _smallest_act(dates: Deadlines, language: str) -> str:
     facts = {"operator": dates.operator.display_name(language)}
     if _is_off(dates):
         return (
-            _("A top-up does not bring it back; only %(operator)s can. Go to its shop with the SIM and an identity document, or call.")
+            _(
+                "A top-up does not bring it back; only %(operator)s can. "
+                "Go to its shop with the SIM and an identity document, or call."
+            )
             % facts
         )
     if amount is None:

@@ -48,4 +48,6 @@ def attachment(_request: HttpRequest, name: str, number: int) -> HttpResponseBas
     if found is None:
         raise Http404
     title, content = found
-    return FileResponse(io.BytesIO(content), as_attachment=True, filename=title, content_type="application/octet-stream")
+    return FileResponse(
+        io.BytesIO(content), as_attachment=True, filename=title, content_type="application/octet-stream"
+    )

@@ -33,7 +33,8 @@ _PART = 500
 def lines_import(
     *,
     data: bytes,
-    holder: User | None,
+    holder: User | None = None,
+    holder_email: str = "",
     by: User | None,
     now: datetime,
     dry_run: bool,
@@ -43,14 +44,17 @@ def lines_import(
 ) -> ImportPlan:
     """Plan what a CSV file would change, and unless `dry_run` or any row is wrong do all of it at once.
 
-    `holder` takes the rows without holder_email. `by` None is the owner at the command line; a holder may only bring
-    lines of their own, operations anybody's. Addresses without an account get one, in `language`. InvalidInput when the
-    file cannot be read at all; mistakes in rows are in the plan's `errors`. The same file again changes nothing.
+    `holder`, or the account of `holder_email`, takes the rows that name none; addresses without an account get one, in
+    `language`. `by` None is the owner at the command line; a holder may only bring lines of their own, operations
+    anybody's. InvalidInput when the file cannot be read at all; mistakes in rows are in the plan's `errors`. The same
+    file again changes nothing.
     """
     sheet = read(data)
+    if holder is not None:
+        holder_email = holder.email
     rows, errors = wanted(
         sheet,
-        default_email=holder.email if holder else "",
+        default_email=email_checked(holder_email, field="holder") if holder_email else "",
         email_checked=lambda text: email_checked(text, field="holder_email"),
         today=rome_date(now),
         progress=on_read,
@@ -60,7 +64,9 @@ def lines_import(
         with ExitStack() as stack:
             if not dry_run:
                 stack.enter_context(transaction.atomic())
-            return _planned_and_done(rows, errors, by=by, now=now, dry_run=dry_run, language=language, on_write=on_write)
+            return _planned_and_done(
+                rows, errors, by=by, now=now, dry_run=dry_run, language=language, on_write=on_write
+            )
     except IntegrityError:
         raise Conflict("Lines were added meanwhile; nothing was imported, try again.", code="import_raced") from None
 
@@ -114,7 +120,7 @@ def _users(emails: Iterable[str]) -> list[User]:
 
 
 def _lines_there(emails: Iterable[str], *, lock: bool) -> dict[tuple[str, str], Line]:
-    """Lines of these holders by address and number; locked in the order of their ids, so that two imports cannot block each other."""
+    """Lines of these holders by address and number; locked in one order: two imports cannot block each other."""
     by_id = {user.pk: user.email for user in _users(emails)}
     ids = sorted(by_id)
     found: dict[tuple[str, str], Line] = {}

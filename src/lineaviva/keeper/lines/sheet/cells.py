@@ -46,7 +46,7 @@ def bare(cell: str) -> str:
 
 
 def number(cell: str, *, field: str) -> str:
-    """The digits of a number that names something. InvalidInput (number_mangled) when a spreadsheet has rounded it away."""
+    """The digits of a number that names something. InvalidInput (number_mangled) when a spreadsheet rounded it away."""
     text = bare(cell).lstrip("'")
     if _SCIENTIFIC.fullmatch(text):
         raise InvalidInput(
@@ -67,7 +67,7 @@ def msisdn(cell: str) -> str:
 
 @lru_cache(maxsize=4096)
 def day(cell: str, *, field: str) -> date | None:
-    """A day as ISO, day first with / - or ., Chinese, or Excel's serial number; None when empty. InvalidInput (date_invalid)."""
+    """A day: ISO, day first with / - or ., Chinese, or Excel's serial; None when empty. InvalidInput (date_invalid)."""
     text = _MIDNIGHT.sub("", bare(cell))
     if not text:
         return None

@@ -72,7 +72,12 @@ class Existing:
 
 
 def wanted(
-    sheet: Sheet, *, default_email: str, email_checked: Callable[[str], str], today: date, progress: Progress | None = None
+    sheet: Sheet,
+    *,
+    default_email: str,
+    email_checked: Callable[[str], str],
+    today: date,
+    progress: Progress | None = None,
 ) -> tuple[list[Wanted], list[RowError]]:
     """Every row checked cell by cell; all mistakes are found, not only the first."""
     parsers = _parsers(email_checked, today)
@@ -165,7 +170,9 @@ def planned(
         sim_type = row.fields.get("sim_type") or (found.fields["sim_type"] if found else "physical")
         eid = row.fields.get("eid", found.fields["eid"] if found else "")
         if eid and sim_type != "esim":
-            errors.append(RowError(row.line, "eid", "eid_on_sim", "Only an eSIM has an EID; this line is a physical SIM."))
+            errors.append(
+                RowError(row.line, "eid", "eid_on_sim", "Only an eSIM has an EID; this line is a physical SIM.")
+            )
             continue
         changes = _changes(row, found)
         act = "add" if found is None else "change" if changes else "unchanged"

@@ -75,9 +75,7 @@ def read(data: bytes) -> Sheet:
 
 def _decoded(data: bytes) -> str:
     if data.startswith(_UTF16) or b"\0" in data:
-        raise InvalidInput(
-            "The file is not UTF-8 text; save it as CSV UTF-8.", code="file_not_utf8", field="file"
-        )
+        raise InvalidInput("The file is not UTF-8 text; save it as CSV UTF-8.", code="file_not_utf8", field="file")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -100,7 +98,7 @@ def _delimiter(text: str) -> tuple[str, str, int]:
 
 
 def _records(text: str, delimiter: str, skipped: int) -> Iterator[tuple[int, list[str]]]:
-    """Each record with the line it begins on; blank lines are left out. InvalidInput (file_broken) on a quote that never ends."""
+    """Each record with the line it begins on, without blank lines. InvalidInput (file_broken) on a lone quote."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     begins = skipped + 1
     while True:
@@ -109,9 +107,7 @@ def _records(text: str, delimiter: str, skipped: int) -> Iterator[tuple[int, lis
         except StopIteration:
             return
         except csv.Error:
-            raise InvalidInput(
-                f"The quotes on line {begins} do not match.", code="file_broken", field="file"
-            ) from None
+            raise InvalidInput(f"The quotes on line {begins} do not match.", code="file_broken", field="file") from None
         if any(cell.strip() for cell in cells):
             yield begins, cells
         begins = skipped + reader.line_num + 1

@@ -91,13 +91,13 @@ class Writer:
             for row, line in zip(part, changed, strict=True):
                 events.extend(self._apply(row, line, happened.get(line.pk, []), noted.get(line.pk, 0)))
             names = [*_CHANGEABLE, *RECKONED]
-            bulk.update(Line, names, [{"pk": line.pk, **{name: getattr(line, name) for name in names}} for line in changed])
+            bulk.update(
+                Line, names, [{"pk": line.pk, **{name: getattr(line, name) for name in names}} for line in changed]
+            )
             bulk.insert(LineEvent, events)
             agenda.wake(Line.objects.filter(pk__in=[line.pk for line in changed]), self._now)
 
-    def _apply(
-        self, row: Planned, line: Line, happened: list[rules.Happened], noted: int
-    ) -> list[bulk.Row]:
+    def _apply(self, row: Planned, line: Line, happened: list[rules.Happened], noted: int) -> list[bulk.Row]:
         """Put the new values on the instance, and give the events that tell of it."""
         new = {change.field: change.new for change in row.changes}
         topup = new.pop("last_topup", None)
@@ -107,9 +107,7 @@ class Writer:
             for field, value in new.items():
                 setattr(line, field, value)
             reference = f"note:{noted + 1}"
-            events.append(
-                self._event(line.pk, EventKind.CHANGED, self._today, reference, extends=False, detail=detail)
-            )
+            events.append(self._event(line.pk, EventKind.CHANGED, self._today, reference, extends=False, detail=detail))
         if topup:
             told = sum(event.kind == "topup" and rules.is_told(event.reference) for event in happened)
             reference = f"import:{told + 1}"

@@ -16,7 +16,7 @@ from lineaviva.kernel.errors import Permanent, Temporary
 
 class EmailChannel:
     def send(self, message: Message) -> None:
-        """Temporary on 4xx, refused logins, broken connections and time-outs; Permanent on 5xx and impossible addresses."""
+        """Temporary on 4xx, refused login, broken connection, time-out; Permanent on 5xx and impossible addresses."""
         with _translated():
             _letter(message).send()
 

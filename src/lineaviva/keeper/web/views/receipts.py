@@ -39,11 +39,11 @@ def receipts(request: HttpRequest) -> HttpResponse:
 @grants.needed
 @require_safe
 def receipt(request: HttpRequest, code: str) -> HttpResponse:
-    found = _receipt(request, code)
+    found, own = _receipt(request, code)
     facts = {
         "receipt": found,
         "receipt_lang": locales.HTML_LANG.get(found.language, found.language),
-        "view": queries.receipt_view(found),
+        "view": queries.receipt_view(found, own=own),
         # Drawn by our own program from our own address; nothing of it was typed in by anybody.
         "qr": mark_safe(qr_svg(found.facts["proof_url"])),  # noqa: S308
     }
@@ -53,8 +53,8 @@ def receipt(request: HttpRequest, code: str) -> HttpResponse:
 @grants.needed
 @require_safe
 def receipt_pdf(request: HttpRequest, code: str) -> HttpResponse:
-    found = _receipt(request, code)
-    response = HttpResponse(pdf.render(found), content_type="application/pdf")
+    found, own = _receipt(request, code)
+    response = HttpResponse(pdf.render(found, own=own), content_type="application/pdf")
     response.headers["Content-Disposition"] = f'attachment; filename="{found.full_number}.pdf"'
     response.headers["Cache-Control"] = "private, no-store"
     return response
@@ -63,7 +63,7 @@ def receipt_pdf(request: HttpRequest, code: str) -> HttpResponse:
 @grants.needed
 @require_POST
 def receipt_send(request: HttpRequest, code: str) -> HttpResponse:
-    found = _receipt(request, code)
+    found, _own = _receipt(request, code)
     try:
         mail = receipt_resend(receipt=found, now=clock.now())
         messages.success(request, _("It is on its way to %(email)s.") % {"email": mail.to})
@@ -72,10 +72,14 @@ def receipt_send(request: HttpRequest, code: str) -> HttpResponse:
     return redirect("receipt", found.order.code)
 
 
-def _receipt(request: HttpRequest, code: str) -> Receipt:
-    """For whoever may see the order: signed in, or let in by a reminder's link to this very order."""
+def _receipt(request: HttpRequest, code: str) -> tuple[Receipt, bool]:
+    """For whoever may see the order: signed in, or let in by a reminder's link to this very order.
+
+    And whether the reader holds the line and is signed in: only then the whole phone number is shown.
+    """
     payer, order = grants.payer_and_order(request, code, clock.now())
-    return queries.receipt_for(user=payer.user, code=order.code)
+    own = order.line.holder_id == payer.user.pk and not payer.granted
+    return queries.receipt_for(user=payer.user, code=order.code), own
 
 
 @not_too_often("proof", per_minute=30, burst=30)
