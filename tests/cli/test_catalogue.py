@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date, datetime
 from typing import Any
 
 import pytest
 from pytest_django import Settings
-from typer.testing import CliRunner
 
 from lineaviva.cli.catalogue import app
 from lineaviva.keeper.catalogue.models import Offering, Promotion
 from lineaviva.kernel.errors import InvalidInput, LineavivaError, NotFound
 from tests import factories
+from tests.cli.in_process import Done, run
 from tests.keeper.catalogue.conftest import Carrier, carrier, offering, plan
 
 __all__ = ["carrier"]
 pytestmark = pytest.mark.django_db
 
 
-class Ran:
-    def __init__(self, *words: str) -> None:
-        done = CliRunner().invoke(app, list(words), env={"COLUMNS": "160"})
-        self.code, self.out, self.error = done.exit_code, done.stdout, done.exception
-
-    @property
-    def json(self) -> Any:
-        assert self.error is None or isinstance(self.error, SystemExit), self.error
-        return json.loads(self.out)
+def catalogue(*words: str) -> Done:
+    return run(app, *words)
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +29,7 @@ def no_carriers(settings: Settings) -> None:
 
 
 def test_refresh_reads_every_operator() -> None:
-    ran = Ran("refresh", "--json")
+    ran = catalogue("refresh", "--json")
 
     assert (ran.code, len(ran.json["read"]), ran.json["failed"]) == (0, 18, {})
 
@@ -45,7 +37,7 @@ def test_refresh_reads_every_operator() -> None:
 def test_refresh_says_which_carrier_is_down(carrier: Carrier) -> None:
     carrier.answer = lambda path: (503, b"")
 
-    ran = Ran("refresh", "--operator", "tim", "--json")
+    ran = catalogue("refresh", "--operator", "tim", "--json")
 
     assert (ran.code, ran.json) == (
         1,
@@ -55,9 +47,9 @@ def test_refresh_says_which_carrier_is_down(carrier: Carrier) -> None:
 
 def test_list(carrier: Carrier) -> None:
     carrier.lists(offering("topup-5"), plan("spark"))
-    assert Ran("refresh", "--operator", "tim").code == 0
+    assert catalogue("refresh", "--operator", "tim").code == 0
 
-    found = Ran("list", "--operator", "tim", "--json").json
+    found = catalogue("list", "--operator", "tim", "--json").json
 
     assert found["operator"] == "tim"
     assert "tim.it/ricarica" in " ".join(found["elsewhere"])
@@ -78,16 +70,16 @@ def test_list(carrier: Carrier) -> None:
         "note": found["offerings"][0]["note"],
         "valid_until": None,
     }
-    table = Ran("list", "--operator", "tim").out
+    table = catalogue("list", "--operator", "tim").out
     assert "TIM BASE19" in table
     assert "not known" in table
     assert "What is not sold here:" in table
 
 
 def test_compare() -> None:
-    assert Ran("refresh", "--operator", "spusu").code == 0
+    assert catalogue("refresh", "--operator", "spusu").code == 0
 
-    found = Ran("compare", "--need", "data_mb=1000,minutes=101", "--operator", "spusu", "--json").json
+    found = catalogue("compare", "--need", "data_mb=1000,minutes=101", "--operator", "spusu", "--json").json
 
     assert found["need"] == {"data_mb": 1000, "minutes": 101}
     first = next(plan for plan in found["plans"] if plan["name"] == "spusu 1")
@@ -96,14 +88,14 @@ def test_compare() -> None:
         {"name": "data_mb", "wanted": 1000, "offered": 1000, "met": True},
         {"name": "minutes", "wanted": 101, "offered": 100, "met": False},
     ]
-    assert "no (100)" in Ran("compare", "--need", "minutes=101", "--operator", "spusu").out
+    assert "no (100)" in catalogue("compare", "--need", "minutes=101", "--operator", "spusu").out
 
 
 def test_cheapest(now: datetime) -> None:
     factories.line(operator="tim", msisdn="+393471234567", last_topup=date(2026, 3, 31), now=now)
-    assert Ran("refresh", "--operator", "tim").code == 0
+    assert catalogue("refresh", "--operator", "tim").code == 0
 
-    found = Ran("cheapest", "347 123 4567", "--json").json["keepalive"]
+    found = catalogue("cheapest", "347 123 4567", "--json").json["keepalive"]
 
     assert (found["offering"], found["total_minor"], found["cost_per_year_minor"], found["months"]) == (
         "topup-4",
@@ -113,7 +105,7 @@ def test_cheapest(now: datetime) -> None:
     )
     assert found["moves"]["full_service_until"] == {"before": "2027-03-31", "after": "2027-11-22"}
     assert found["why"][0] == "It gives the line 12 months of full service, counted from that day."
-    table = Ran("cheapest", "3471234567").out
+    table = catalogue("cheapest", "3471234567").out
     assert "2027-11-22" in table
     assert "3471234567" not in table
 
@@ -121,7 +113,7 @@ def test_cheapest(now: datetime) -> None:
 def test_nothing_is_known_to_help(now: datetime) -> None:
     factories.line(operator="tim", msisdn="+393471234567", now=now)
 
-    ran = Ran("cheapest", "3471234567", "--json")
+    ran = catalogue("cheapest", "3471234567", "--json")
 
     assert (ran.code, ran.json) == (1, {"keepalive": None})
 
@@ -134,7 +126,7 @@ def test_a_promotion_is_added_and_listed(now: datetime) -> None:
     Offering.objects.create(key="tim:topup-10", operator="tim", external_id="topup-10", kind="topup", name="10")
 
     words = ["--off", "1,50", "--percent", "5", "--offering", "topup-10", "--minimum", "10", "--sim-type", "esim"]
-    made = Ran(*PROMOTION, *PERIOD, *words, "--once-per-line", "--json").json
+    made = catalogue(*PROMOTION, *PERIOD, *words, "--once-per-line", "--json").json
 
     assert made == {
         "key": "tim:autumn",
@@ -148,8 +140,8 @@ def test_a_promotion_is_added_and_listed(now: datetime) -> None:
         "source": "staff",
         "offering": "topup-10",
     }
-    assert [one["key"] for one in Ran("promotion", "list", "--json").json["promotions"]] == ["tim:autumn"]
-    assert "1.50 EUR + 5 %" in Ran("promotion", "list").out
+    assert [one["key"] for one in catalogue("promotion", "list", "--json").json["promotions"]] == ["tim:autumn"]
+    assert "1.50 EUR + 5 %" in catalogue("promotion", "list").out
 
 
 REFUSED: list[Any] = [
@@ -175,7 +167,7 @@ REFUSED: list[Any] = [
 
 @pytest.mark.parametrize(("words", "kind", "code"), REFUSED)
 def test_what_is_refused(words: list[str], kind: type[LineavivaError], code: str) -> None:
-    ran = Ran(*words)
+    ran = catalogue(*words)
 
     assert isinstance(ran.error, kind)
     assert ran.error.code == code

@@ -17,13 +17,13 @@ from typing import Any
 import psycopg
 import pytest
 from pytest_django import Settings
-from typer.testing import CliRunner
 
 from lineaviva.cli.backups import tables
 from lineaviva.cli.keeping import app
 from lineaviva.keeper.receipts.models import ReceiptCounter
 from lineaviva.kernel.errors import InvalidInput
 from tests.cli.conftest import Ran, command_env
+from tests.cli.in_process import run
 from tests.keeper.receipts.conftest import active_order
 
 pytestmark = pytest.mark.db
@@ -88,7 +88,8 @@ class Place:
 @pytest.fixture(scope="module")
 def new_database() -> Iterator[Callable[[], str]]:
     """Addresses of empty databases: on the PostgreSQL of this test run, or "" (SQLite in the home) without one."""
-    server, made = os.environ.get("LINEAVIVA_DATABASE_URL", ""), []
+    server = os.environ.get("LINEAVIVA_DATABASE_URL", "")
+    made: list[str] = []
 
     def make() -> str:
         if not server.startswith("postgres"):
@@ -409,8 +410,8 @@ def ours(transactional_db: None, tmp_path: Path, settings: Settings, monkeypatch
         monkeypatch.delenv(name, raising=False)
     active_order()
     ReceiptCounter.objects.create(issuer="LV", year=2026, last=7)
-    done = CliRunner().invoke(app, ["backup", str(tmp_path / "ours.zip")])
-    assert done.exit_code == 0, done.exception
+    done = run(app, "backup", str(tmp_path / "ours.zip"))
+    assert done.code == 0, done.error
     return tmp_path / "ours.zip"
 
 
@@ -428,11 +429,11 @@ def test_a_hostile_archive_changes_nothing(
     ReceiptCounter.objects.update(last=8)
     before = everything()
 
-    done = CliRunner().invoke(app, ["restore", str(bad), "--yes", "--json"])
+    done = run(app, "restore", str(bad), "--yes", "--json")
 
-    assert isinstance(done.exception, InvalidInput), done.output
-    assert done.exception.code == "backup_broken"
-    message = done.exception.message
+    assert isinstance(done.error, InvalidInput), done.out
+    assert done.error.code == "backup_broken"
+    message = done.error.message
     assert message.startswith("This backup cannot be restored: ")
     assert message.endswith(". Nothing was changed.")
     assert sentence in message
@@ -446,9 +447,9 @@ def test_the_same_archive_unchanged_is_restored(ours: Path, tmp_path: Path, sett
     (settings.HOME / "secret.key").write_text("the key before")
     ReceiptCounter.objects.update(last=8)
 
-    done = CliRunner().invoke(app, ["restore", str(rebuilt(ours, tmp_path / "same.zip", lambda _: None)), "--yes"])
+    done = run(app, "restore", str(rebuilt(ours, tmp_path / "same.zip", lambda _: None)), "--yes")
 
-    assert done.exit_code == 0, done.exception
+    assert done.code == 0, done.error
     assert everything() == before
     assert (settings.HOME / "secret.key").read_text() == settings.SECRET_KEY
 

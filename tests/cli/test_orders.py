@@ -1,141 +1,165 @@
-"""`lineaviva renew` and `lineaviva orders`, run as their user runs them."""
+"""`lineaviva renew` and `lineaviva orders`, as their user types them."""
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Command, command_env
-from tests.sandbox.provider.process import API_KEY, Bank, Shop, http
+from lineaviva.cli import main as command_line
+from lineaviva.cli import orders as orders_command
+from lineaviva.keeper.accounts.models import User
+from lineaviva.keeper.lines.models import Line
+from lineaviva.keeper.orders.actions import order_activate, order_cancel, order_fail, order_pay
+from lineaviva.keeper.orders.models import ProductOrder
+from lineaviva.keeper.orders.rules import code_grouped
+from lineaviva.keeper.payments.actions import payment_settle, refund_request
+from lineaviva.keeper.payments.models import Refund
+from lineaviva.keeper.payments.ports import Status
+from lineaviva.keeper.payments.queries import paying_attempt
+from lineaviva.kernel import agenda
+from lineaviva.kernel.money import Money
+from tests import factories
+from tests.cli.conftest import command_env
+from tests.keeper.orders.factories import offering
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("bank")]
 NUMBER = "3391234567"
+pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(scope="module")
-def shop() -> Iterator[Shop]:
-    shop = Shop()
-    yield shop
-    shop.stop()
+@dataclass
+class Ran:
+    """What a command said, and the code it ended with."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
 
 
-@pytest.fixture(scope="module")
-def bank(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
-    bank = Bank(tmp_path_factory.mktemp("bank"), shop.url)
-    yield bank
-    bank.kill()
-
-
-def django(home: Path, code: str, **env: str) -> str:
-    """Run a few lines against the rows of `home`."""
-    script = f"import django\ndjango.setup()\n{code}"
-    found = {**command_env(home), "DJANGO_SETTINGS_MODULE": "lineaviva.config.settings", **env}
-    return subprocess.run([sys.executable, "-c", script], env=found, check=True, capture_output=True, text=True).stdout
-
-
-@pytest.fixture(scope="module")
-def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with Anna's TIM line, a clerk, and a catalogue from which something is sold; copied for each test."""
-    home = tmp_path_factory.mktemp("ready")
-    command = [sys.executable, "-m", "lineaviva.cli.main"]
-    for words in (
-        ["migrate"],
-        ["lines", "add", NUMBER, "--operator", "tim", "--holder", "anna@example.org", "--last-topup", "2026-03-31"],
-        ["users", "add", "chen@example.org", "--role", "clerk"],
-    ):
-        subprocess.run([*command, *words], env=command_env(home), check=True, capture_output=True)
-    # No carrier stands behind it here: what the rulebook lists is put on sale by hand.
-    django(
-        home,
-        """
-from lineaviva.keeper.catalogue.actions import catalogue_refresh
-from lineaviva.keeper.catalogue.models import Offering
-from lineaviva.kernel import clock
-catalogue_refresh(operator="tim", now=clock.now())
-Offering.objects.update(sellable=True)
-""",
-    )
-    return home
+Command = Callable[..., Ran]
 
 
 @pytest.fixture
-def home(ready: Path, tmp_path: Path) -> Path:
-    for name in ("lineaviva.sqlite3", "secret.key"):
-        (tmp_path / name).write_bytes((ready / name).read_bytes())
-    return tmp_path
+def lineaviva(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], clock: Any) -> Command:
+    """Run `lineaviva` with these words in this process; nobody answers its questions."""
+    monkeypatch.setenv("COLUMNS", "180")
+
+    def run(*words: str) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["lineaviva", *words])
+        capsys.readouterr()
+        code: int | str | None = 0
+        try:
+            command_line.main()
+        except SystemExit as end:
+            code = end.code
+        said = capsys.readouterr()
+        return Ran(int(code or 0), said.out, said.err)
+
+    return run
 
 
-def placed(lineaviva: Command, **env: str) -> dict[str, Any]:
-    ran = lineaviva("renew", NUMBER, "--offering", "tim:topup-5", "--pay", "cash", "--yes", "--json", **env)
+@pytest.fixture
+def line(now: datetime) -> Line:
+    """Anna's TIM line, and something to buy for it."""
+    offering()
+    return factories.line(msisdn=f"+39{NUMBER}", label="Mamma", now=now)
+
+
+@pytest.fixture
+def chen(now: datetime) -> User:
+    return factories.clerk(now=now)
+
+
+def placed(lineaviva: Command) -> dict[str, Any]:
+    ran = lineaviva("renew", NUMBER, "--offering", "tim:topup-5", "--pay", "cash", "--yes", "--json")
     assert ran.code == 0, ran.err
     found: dict[str, Any] = ran.json
     return found
 
 
-def test_in_cash_from_the_number_to_the_paid_order(home: Path, lineaviva: Command) -> None:
+def row(code: str) -> ProductOrder:
+    return ProductOrder.objects.get(code=code)
+
+
+# --- renew ------------------------------------------------------------------------------------------------------
+
+
+def test_in_cash_from_the_number_to_the_paid_order(lineaviva: Command, line: Line, chen: User) -> None:
     order = placed(lineaviva)
-    assert (order["state"], order["offering"], order["total_minor"], order["line"]) == (
-        "placed",
-        "tim:topup-5",
-        500,
-        "…4567",
-    )
+    assert (order["state"], order["offering"], order["total_minor"]) == ("placed", "tim:topup-5", 500)
+    assert (order["line"], order["operator"], order["placed_by"]) == ("…4567", "tim", "anna@example.org")
     assert [(a["number"], a["provider"], a["state"]) for a in order["attempts"]] == [(1, "cash", "open")]
+    assert (order["activation"], order["receipt"], order["refunds"]) == (None, None, [])
     code = order["code"]
 
-    ran = lineaviva("orders", "confirm-cash", f"{code[:4]}-{code[4:].lower()}", "--clerk", "chen@example.org", "--json")
-    assert (ran.code, ran.json["state"], ran.json["attempts"][0]["state"]) == (0, "paid", "succeeded")
-    assert lineaviva("orders", "confirm-cash", code, "--clerk", "chen@example.org").code == 0
-    assert lineaviva("orders", "list", "--json").json["orders"][0]["state"] == "paid"
-    refused = lineaviva("orders", "cancel", code, "--yes", "--json")
-    assert (refused.code, refused.json["error"]["code"]) == (2, "order_never_cancelled")
+    for typed in (code_grouped(code).lower(), code):
+        ran = lineaviva("orders", "confirm-cash", typed, "--clerk", chen.email, "--json")
+        assert (ran.code, ran.json["state"], ran.json["attempts"][0]["state"]) == (0, "paid", "succeeded")
+    assert row(code).state == "paid"
 
 
-def test_for_people_it_says_what_to_do_at_the_counter(home: Path, lineaviva: Command) -> None:
+def test_for_people_it_says_what_to_do_at_the_counter(lineaviva: Command, line: Line) -> None:
     ran = lineaviva("renew", NUMBER, "--offering", "tim:topup-5", "--pay", "cash", "--yes")
+    code = code_grouped(ProductOrder.objects.get().code)
     assert ran.code == 0
-    code = re.search(r"[A-Z][A-Z2-8]{3}-[A-Z][A-Z2-8]{3}", ran.out)
-    assert code
-    assert "Say this code at the counter and pay 5.00 EUR, until 20" in ran.out
-    shown = lineaviva("orders", "show", code[0])
+    assert f"Order {code}: TIM 5 €, 5.00 EUR" in ran.out
+    assert "Say this code at the counter and pay 5.00 EUR, until 2026-11-24 12:00." in ran.out
+    shown = lineaviva("orders", "show", code)
     assert shown.code == 0
-    assert all(text in shown.out for text in (code[0], "tim …4567", "5.00 EUR", "placed", "cash", "anna@example.org"))
-    assert "3391234567" not in shown.out
+    assert all(text in shown.out for text in (code, "tim …4567", "5.00 EUR", "placed", "cash", "anna@example.org"))
+    assert NUMBER not in shown.out
 
 
-def test_by_card_it_prints_the_banks_page(home: Path, lineaviva: Command, bank: Bank, shop: Shop) -> None:
-    env = {
-        "LINEAVIVA_STRIPE_API_KEY": API_KEY,
-        "LINEAVIVA_STRIPE_API_BASE": bank.url,
-        "LINEAVIVA_PUBLIC_URL": shop.url,
-    }
-    ran = lineaviva("renew", NUMBER, "--offering", "topup-5", "--pay", "stripe", "--yes", **env)
-    assert ran.code == 0, ran.err
-    url = ran.out.strip().splitlines()[-1]
-    assert url.startswith(f"{bank.url}/pay/cs_test_")
-    again = lineaviva("renew", NUMBER, "--offering", "topup-5", "--yes", "--json", **env)
-    assert again.json["attempts"][0]["url"] == url, "asked again it is the same order and page"
-
-    http.post(url, data={"card": "4242424242424242"})
-    look = "from lineaviva.kernel import agenda, clock\nfrom datetime import timedelta\n"
-    django(home, look + "agenda.run_due(clock.now() + timedelta(seconds=10))", **env)
-    shown = lineaviva("orders", "show", again.json["code"], "--json", **env).json
-    assert shown["attempts"][0]["state"] == "succeeded"
-    assert shown["attempts"][0]["url"] == ""
-    assert shown["attempts"][0]["reference"] == bank.money()["charges"][0]["id"]
+@pytest.mark.parametrize("wanted", ["tim:topup-5", "topup-5", ""], ids=["whole name", "short name", "the cheapest"])
+def test_what_is_bought(lineaviva: Command, line: Line, wanted: str) -> None:
+    offering("topup-10", price=1000)
+    words = ["--offering", wanted] if wanted else []
+    assert lineaviva("renew", NUMBER, *words, "--pay", "cash", "--yes", "--json").json["offering"] == "tim:topup-5"
 
 
-def test_a_bank_that_does_not_answer_is_said_and_asked_again_later(home: Path, lineaviva: Command) -> None:
-    env = {"LINEAVIVA_STRIPE_API_KEY": API_KEY, "LINEAVIVA_STRIPE_API_BASE": "http://127.0.0.1:9"}
-    ran = lineaviva("renew", NUMBER, "--offering", "tim:topup-5", "--yes", **env)
+def test_typed_twice_it_is_one_order(lineaviva: Command, line: Line) -> None:
+    assert placed(lineaviva)["code"] == placed(lineaviva)["code"]
+    assert ProductOrder.objects.get().attempts.count() == 1
+
+
+def test_a_bank_that_does_not_answer_is_said_and_asked_again_later(
+    lineaviva: Command, line: Line, settings: Any
+) -> None:
+    settings.STRIPE_API_KEY, settings.STRIPE_API_BASE = "sk_test_x", "http://127.0.0.1:9"
+    ran = lineaviva("renew", NUMBER, "--yes")
     assert ran.code == 0
     assert "The bank does not answer at the moment" in ran.out
+    assert ProductOrder.objects.get().attempts.get().state == "open"
+
+
+def test_by_card_it_prints_the_banks_page(lineaviva: Command, line: Line, settings: Any) -> None:
+    settings.STRIPE_API_KEY, settings.STRIPE_API_BASE = "sk_test_x", "http://127.0.0.1:9"
+    lineaviva("renew", NUMBER, "--yes")
+    attempt = ProductOrder.objects.get().attempts.get()
+    attempt.provider_ref, attempt.redirect_url = "cs_1", "https://checkout.stripe.com/c/pay/cs_1"
+    attempt.save()
+    ran = lineaviva("renew", NUMBER, "--yes")
+    assert ran.out.strip().splitlines()[-2:] == ["Pay here, until 2026-11-22 13:00:", attempt.redirect_url]
+    shown = lineaviva("renew", NUMBER, "--yes", "--json").json["attempts"][0]
+    assert (shown["provider"], shown["state"], shown["url"]) == ("stripe", "open", attempt.redirect_url)
+
+
+def test_a_catalogue_that_was_never_read_is_read_first(lineaviva: Command, now: datetime) -> None:
+    factories.line(msisdn=f"+39{NUMBER}", now=now)
+    ran = lineaviva("renew", NUMBER, "--pay", "cash", "--yes", "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (2, "offering_not_sellable")
 
 
 @pytest.mark.parametrize(
@@ -146,53 +170,80 @@ def test_a_bank_that_does_not_answer_is_said_and_asked_again_later(home: Path, l
         ([NUMBER, "--holder", "bo@example.org"], "user_unknown", "email"),
         ([NUMBER, "--offering", "tim:nothing"], "offering_unknown", "offering"),
         ([NUMBER, "--offering", "vodafone:topup-5"], "offering_unknown", "offering"),
+        ([NUMBER, "--offering", "::"], "offering_unknown", "offering"),
         ([NUMBER, "--pay", "bitcoin"], "provider_unknown", "provider"),
-        ([NUMBER, "--pay", "stripe"], "provider_off", None),
+        ([], "usage", None),
+        ([NUMBER, "--patience", "0"], "usage", None),
     ],
 )
 def test_a_renewal_that_is_refused(
-    home: Path, lineaviva: Command, words: list[str], code: str, field: str | None
+    lineaviva: Command, line: Line, words: list[str], code: str, field: str | None
 ) -> None:
     ran = lineaviva("renew", *words, "--yes", "--json")
     assert (ran.code, ran.json["error"]["code"], ran.json["error"]["field"]) == (2, code, field)
-    assert ran.json["error"]["message"].endswith(".")
-    orders = lineaviva("orders", "list", "--json").json["orders"]
-    assert [(order["state"], order["code"] != "") for order in orders] == (
-        [("placed", True)] if code == "provider_off" else []
-    )
+    assert not ProductOrder.objects.exists()
 
 
-def test_without_a_yes_nothing_is_ordered(home: Path, lineaviva: Command) -> None:
-    ran = lineaviva("renew", NUMBER, "--offering", "tim:topup-5", "--pay", "cash")
-    assert ran.code == 130
-    assert "Order" in ran.err
-    assert "5.00 EUR" in ran.err
-    assert lineaviva("orders", "list", "--json").json == {"orders": []}
+def test_several_holders_of_one_number(lineaviva: Command, line: Line, now: datetime) -> None:
+    bo = factories.holder("bo@example.org", language="en", now=now)
+    factories.line(holder=bo, msisdn=line.msisdn, now=now)
+    assert lineaviva("renew", NUMBER, "--yes", "--json").json["error"]["code"] == "line_ambiguous"
+    ran = lineaviva("renew", NUMBER, "--pay", "cash", "--holder", "bo@example.org", "--yes", "--json")
+    assert (ran.code, ran.json["placed_by"]) == (0, "bo@example.org")
+    assert row(ran.json["code"]).language == "en"
 
 
-def test_waiting_ends_with_1_when_it_does_not_become_active(home: Path, lineaviva: Command) -> None:
-    ran = lineaviva("renew", NUMBER, "--pay", "cash", "--yes", "--wait", "--patience", "1", "--json")
-    assert (ran.code, ran.json["state"]) == (1, "placed")
+def test_cards_that_are_switched_off_are_refused(lineaviva: Command, line: Line, settings: Any) -> None:
+    settings.STRIPE_API_KEY = ""
+    ran = lineaviva("renew", NUMBER, "--yes", "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (2, "provider_off")
 
 
-def test_waiting_ends_when_the_order_is_closed(home: Path, lineaviva: Command) -> None:
-    order = placed(lineaviva)
-    django(home, "from lineaviva.keeper.orders.models import ProductOrder\nProductOrder.objects.update(state='active')")
-    # A new renewal, since the first is done; its order is closed while the command waits.
-    waiting = subprocess.Popen(
-        [sys.executable, "-m", "lineaviva.cli.main", "renew", NUMBER, "--pay", "cash", "--yes", "--wait", "--json"],
-        env=command_env(home),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    while len(lineaviva("orders", "list", "--json").json["orders"]) < 2:
-        pass
-    new = lineaviva("orders", "list", "--state", "placed", "--json").json["orders"][0]["code"]
-    assert new != order["code"]
-    assert lineaviva("orders", "cancel", new, "--yes").code == 0
-    out, _ = waiting.communicate(timeout=30)
-    assert waiting.returncode == 1
-    assert '"state": "cancelled"' in out
+@pytest.mark.parametrize(("answer", "code", "orders"), [(True, 0, 1), (False, 130, 0)])
+def test_it_asks_before_it_orders(
+    lineaviva: Command, line: Line, monkeypatch: pytest.MonkeyPatch, answer: bool, code: int, orders: int
+) -> None:
+    asked = []
+    monkeypatch.setattr(orders_command.typer, "confirm", lambda text, **_: asked.append(text) or answer)
+    assert lineaviva("renew", NUMBER, "--pay", "cash").code == code
+    assert asked == ["Order TIM 5 € for …4567 (tim): 5.00 EUR?"]
+    assert ProductOrder.objects.count() == orders
+
+
+# --- waiting ----------------------------------------------------------------------------------------------------
+
+
+def _activated(order: ProductOrder, now: datetime) -> None:
+    order_pay(order=order, now=now)
+    order_activate(order=order, dates_after={}, now=now)
+
+
+def _cancelled(order: ProductOrder, now: datetime) -> None:
+    order_cancel(order=order, by=None, now=now)
+
+
+@pytest.mark.parametrize(
+    ("happens", "state", "code"),
+    [(_activated, "active", 0), (_cancelled, "cancelled", 1), (lambda order, now: None, "placed", 1)],
+    ids=["active", "cancelled", "nothing"],
+)
+def test_waiting_for_the_end(
+    lineaviva: Command,
+    line: Line,
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+    happens: Callable[[ProductOrder, datetime], None],
+    state: str,
+    code: int,
+) -> None:
+    looks = iter(range(1000))
+    monkeypatch.setattr(orders_command.time, "monotonic", lambda: next(looks))
+    monkeypatch.setattr(orders_command.time, "sleep", lambda _: happens(ProductOrder.objects.get(), now))
+    ran = lineaviva("renew", NUMBER, "--pay", "cash", "--yes", "--wait", "--patience", "5", "--json")
+    assert (ran.code, ran.json["state"]) == (code, state)
+
+
+# --- orders -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -212,14 +263,36 @@ def test_waiting_ends_when_the_order_is_closed(home: Path, lineaviva: Command) -
         (["confirm-cash", "{code}"], "usage"),
     ],
 )
-def test_what_is_refused_changes_nothing(home: Path, lineaviva: Command, words: list[str], code: str) -> None:
+def test_what_is_refused_changes_nothing(
+    lineaviva: Command, line: Line, chen: User, words: list[str], code: str
+) -> None:
     order = placed(lineaviva)
     ran = lineaviva("orders", *(word.format(code=order["code"]) for word in words), "--json")
     assert (ran.code, ran.json["error"]["code"]) == (2, code)
     assert lineaviva("orders", "show", order["code"], "--json").json == order
 
 
-def test_lists_are_filtered(home: Path, lineaviva: Command) -> None:
+def test_a_paid_order_is_not_cancelled(lineaviva: Command, line: Line, chen: User) -> None:
+    code = placed(lineaviva)["code"]
+    lineaviva("orders", "confirm-cash", code, "--clerk", chen.email)
+    ran = lineaviva("orders", "cancel", code, "--yes", "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (2, "order_never_cancelled")
+    assert row(code).state == "paid"
+
+
+@pytest.mark.parametrize(("answer", "code", "state"), [(True, 0, "cancelled"), (False, 130, "placed")])
+def test_cancelling_asks_first(
+    lineaviva: Command, line: Line, monkeypatch: pytest.MonkeyPatch, answer: bool, code: int, state: str
+) -> None:
+    order = placed(lineaviva)["code"]
+    monkeypatch.setattr(orders_command.typer, "confirm", lambda text, **_: answer)
+    assert lineaviva("orders", "cancel", order).code == code
+    assert row(order).state == state
+
+
+def test_lists_are_filtered(lineaviva: Command, line: Line, now: datetime) -> None:
+    assert "No orders yet." in lineaviva("orders", "list").out
+    factories.holder("eve@example.org", now=now)
     code = placed(lineaviva)["code"]
     lineaviva("orders", "cancel", code, "--yes")
     other = placed(lineaviva)["code"]
@@ -229,50 +302,63 @@ def test_lists_are_filtered(home: Path, lineaviva: Command) -> None:
         (["--state", "active"], []),
         (["--limit", "1"], [other]),
         (["--holder", "anna@example.org"], [other, code]),
+        (["--holder", "eve@example.org"], []),
     ):
         found = lineaviva("orders", "list", *words, "--json").json["orders"]
         assert [order["code"] for order in found] == codes
-    assert "…4567" in lineaviva("orders", "list").out
-    assert "No orders yet." in lineaviva("orders", "list", "--state", "paid").out
+    assert code_grouped(other) in lineaviva("orders", "list").out
 
 
-def test_cash_that_goes_back(home: Path, lineaviva: Command) -> None:
+def test_cash_that_goes_back(lineaviva: Command, line: Line, chen: User, now: datetime) -> None:
     code = placed(lineaviva)["code"]
-    lineaviva("orders", "confirm-cash", code, "--clerk", "chen@example.org")
+    lineaviva("orders", "confirm-cash", code, "--clerk", chen.email)
     assert lineaviva("orders", "stuck").code == 0
-    django(
-        home,
-        f"""
-from lineaviva.kernel import agenda, clock
-from lineaviva.keeper.orders.actions import order_fail
-from lineaviva.keeper.orders.queries import order_by_code
-from lineaviva.keeper.payments.actions import refund_request
-from lineaviva.keeper.payments.agenda import refund_look
-from lineaviva.keeper.payments.queries import paying_attempt
-from lineaviva.keeper.payments.models import Refund
-order = order_fail(order=order_by_code("{code}"), reason="refused", now=clock.now())
-refund_request(attempt=paying_attempt(order), reason="activation_refused", now=clock.now())
-agenda.run_due(clock.now())
-""",
-    )
+    order = order_fail(order=row(code), reason="refused", now=now)
+    attempt = paying_attempt(order)
+    assert attempt is not None
+    refund_request(attempt=attempt, reason="activation_refused", now=now)
+    agenda.run_due(now)
     stuck = lineaviva("orders", "stuck", "--json")
     assert stuck.code == 1
-    [row] = stuck.json["stuck"]
-    assert (row["row"], row["order"], row["state"]) == ("refund:1", f"{code[:4]}-{code[4:]}", "requested")
-    command = re.search(r"lineaviva (orders confirm-refund \w+ --clerk) E-MAIL", row["reason"])
+    [found] = stuck.json["stuck"]
+    assert (found["order"], found["state"]) == (code_grouped(code), "requested")
+    assert found["row"] == f"refund:{Refund.objects.get().pk}"
+    command = re.search(r"lineaviva (orders confirm-refund \w+ --clerk) E-MAIL", found["reason"])
     assert command
+    assert code_grouped(code) in lineaviva("orders", "stuck").out
 
-    done = lineaviva(*command[1].split(), "chen@example.org", "--json")
+    done = lineaviva(*command[1].split(), chen.email, "--json")
     assert (done.code, done.json["state"], done.json["refunds"][0]["state"]) == (0, "refunded", "succeeded")
     assert "Given back" in lineaviva("orders", "show", code).out
     assert lineaviva("orders", "stuck").code == 0
 
 
-@pytest.mark.parametrize(
-    "words",
-    [["renew"], *(["orders", name] for name in ("list", "show", "confirm-cash", "confirm-refund", "cancel", "stuck"))],
-)
+def test_money_of_a_card_is_shown_with_its_reference(
+    lineaviva: Command, line: Line, settings: Any, now: datetime
+) -> None:
+    settings.STRIPE_API_KEY, settings.STRIPE_API_BASE = "sk_test_x", "http://127.0.0.1:9"
+    lineaviva("renew", NUMBER, "--yes")
+    attempt = ProductOrder.objects.get().attempts.get()
+    payment_settle(attempt=attempt, status=Status("succeeded", Money(500), "ch_1"), now=now)
+    code = ProductOrder.objects.get().code
+    shown = lineaviva("orders", "show", code, "--json").json["attempts"][0]
+    assert (shown["reference"], shown["url"], shown["finished_at"]) == ("ch_1", "", now.isoformat())
+    assert "ch_1" in lineaviva("orders", "show", code).out
+
+
+COMMANDS = ("list", "show", "confirm-cash", "confirm-refund", "cancel", "stuck")
+
+
+@pytest.mark.parametrize("words", [["renew"], *(["orders", name] for name in COMMANDS)])
 def test_every_command_has_an_example(lineaviva: Command, words: list[str]) -> None:
     ran = lineaviva(*words, "--help")
     assert ran.code == 0
-    assert f"lineaviva {' '.join(words)}" in ran.out
+    assert f"lineaviva {' '.join(words)}" in " ".join(ran.out.split())
+
+
+def test_as_a_process_of_its_own(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "lineaviva.cli.main"]
+    env = command_env(tmp_path)
+    subprocess.run([*command, "migrate"], env=env, check=True, capture_output=True)
+    ran = subprocess.run([*command, "orders", "list", "--json"], env=env, capture_output=True, text=True)
+    assert (ran.returncode, json.loads(ran.stdout)) == (0, {"orders": []})

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from lineaviva.cli.receipts import app
 from lineaviva.keeper.receipts.actions import receipt_issue
@@ -16,6 +13,7 @@ from lineaviva.keeper.receipts.models import Receipt, ReceiptMail
 from lineaviva.kernel import agenda
 from lineaviva.kernel.errors import Conflict, InvalidInput, NotFound
 from tests import factories
+from tests.cli.in_process import Done, run
 from tests.keeper.receipts.conftest import active_order
 
 pytestmark = pytest.mark.django_db
@@ -27,12 +25,12 @@ def receipt(now: datetime) -> Receipt:
     return receipt_issue(order=active_order(line=line, language="en", now=now), now=now)
 
 
-def run(*words: str) -> Any:
-    return CliRunner().invoke(app, list(words), env={"COLUMNS": "160"})
+def receipts(*words: str) -> Done:
+    return run(app, *words)
 
 
 def test_list(receipt: Receipt) -> None:
-    (found,) = json.loads(run("list", "--json").stdout)["receipts"]
+    (found,) = receipts("list", "--json").json["receipts"]
 
     assert found == {
         "number": "LV-2026-000001",
@@ -44,17 +42,17 @@ def test_list(receipt: Receipt) -> None:
         "currency": "EUR",
         "order": receipt.facts["order"],
     }
-    assert json.loads(run("list", "--year", "2025", "--json").stdout) == {"receipts": []}
-    assert "Mamma [bold] …4567" in run("list").stdout
+    assert receipts("list", "--year", "2025", "--json").json == {"receipts": []}
+    assert "Mamma [bold] …4567" in receipts("list").out
 
 
 def test_show_masks_the_number(receipt: Receipt) -> None:
-    shown = json.loads(run("show", "lv-2026-1", "--json").stdout)
+    shown = receipts("show", "lv-2026-1", "--json").json
 
     rows = {row["label"]: row["value"] for row in shown["rows"]}
     assert (rows["Number"], rows["Total paid"]) == ("••• 4567", "€5.00")
     assert shown["mails"] == [{"to": "anna@example.org", "state": "open", "sent_at": None}]
-    text = run("show", "LV-2026-000001").stdout
+    text = receipts("show", "LV-2026-000001").out
     assert "No VAT is shown" in text
     assert "123 4567" not in text
 
@@ -62,36 +60,36 @@ def test_show_masks_the_number(receipt: Receipt) -> None:
 def test_pdf(receipt: Receipt, tmp_path: Path) -> None:
     path = tmp_path / "receipt.pdf"
 
-    said = json.loads(run("pdf", "LV-2026-000001", "-o", str(path), "--json").stdout)
+    said = receipts("pdf", "LV-2026-000001", "-o", str(path), "--json").json
 
     assert said == {"number": "LV-2026-000001", "file": str(path), "bytes": path.stat().st_size}
     assert path.read_bytes()[:5] == b"%PDF-"
-    assert run("pdf", "LV-2026-000001", "-o", "-").stdout_bytes == path.read_bytes()
+    assert receipts("pdf", "LV-2026-000001", "-o", "-").bytes == path.read_bytes()
 
 
 def test_a_file_is_not_overwritten_unasked(receipt: Receipt, tmp_path: Path) -> None:
     path = tmp_path / "receipt.pdf"
     path.write_text("precious")
 
-    done = run("pdf", "LV-2026-000001", "-o", str(path))
+    done = receipts("pdf", "LV-2026-000001", "-o", str(path))
 
-    assert isinstance(done.exception, Conflict)
+    assert isinstance(done.error, Conflict)
     assert path.read_text() == "precious"
-    assert run("pdf", "LV-2026-000001", "-o", str(path), "--yes").exit_code == 0
+    assert receipts("pdf", "LV-2026-000001", "-o", str(path), "--yes").code == 0
     assert path.read_bytes()[:5] == b"%PDF-"
 
 
 def test_a_place_that_is_not_there(receipt: Receipt, tmp_path: Path) -> None:
-    done = run("pdf", "LV-2026-000001", "-o", str(tmp_path / "no" / "where.pdf"))
+    done = receipts("pdf", "LV-2026-000001", "-o", str(tmp_path / "no" / "where.pdf"))
 
-    assert isinstance(done.exception, InvalidInput)
-    assert done.exception.message.endswith("cannot be written: No such file or directory.")
+    assert isinstance(done.error, InvalidInput)
+    assert done.error.message.endswith("cannot be written: No such file or directory.")
 
 
 def test_resend(receipt: Receipt, now: datetime) -> None:
     agenda.run_due(now)
 
-    said = json.loads(run("resend", "LV-2026-000001", "--json").stdout)
+    said = receipts("resend", "LV-2026-000001", "--json").json
 
     assert said == {"number": "LV-2026-000001", "to": "anna@example.org", "state": "open"}
     assert ReceiptMail.objects.count() == 2
@@ -100,8 +98,8 @@ def test_resend(receipt: Receipt, now: datetime) -> None:
 @pytest.mark.parametrize("command", ["show", "pdf", "resend"])
 @pytest.mark.parametrize("number", ["LV-2026-000002", "XX-2026-000001", "1", "LV-2026-000001x"])
 def test_a_number_that_was_never_given(command: str, number: str, receipt: Receipt) -> None:
-    done = run(command, number)
+    done = receipts(command, number)
 
-    assert isinstance(done.exception, NotFound)
-    assert done.exception.code == "receipt_unknown"
+    assert isinstance(done.error, NotFound)
+    assert done.error.code == "receipt_unknown"
     assert ReceiptMail.objects.count() == 1

@@ -44,6 +44,10 @@ def test_scrubbed(text: str, shown: str) -> None:
     assert scrubbed(text) == shown
 
 
+def test_scrubbed_can_always_be_stored() -> None:
+    assert scrubbed("a\0b \ud800 c") == "ab ? c"
+
+
 def test_scrubbed_is_cut() -> None:
     assert scrubbed("word " * 1000) == "word " * 100
     assert scrubbed("word " * 3, limit=4) == "word"

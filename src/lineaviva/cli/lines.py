@@ -25,8 +25,6 @@ app = typer.Typer(name="lines", help="The lines that are kept alive.", no_args_i
 
 Msisdn = Annotated[str, typer.Argument(help="Italian mobile number, with or without +39.")]
 Day = Annotated[str, typer.Option(help="A day: 2026-03-31 or 31/03/2026.")]
-app.command("import")(line_sheets.import_)
-app.command()(line_sheets.export)
 
 
 @app.command()
@@ -154,6 +152,10 @@ def _print_line(document: dict[str, Any], dates: Any) -> None:
         for event in document["history"]
     ]
     output.print_table("History", ["On", "What", "Known from", "By", "Detail"], history)
+
+
+app.command("import")(line_sheets.import_)
+app.command()(line_sheets.export)
 
 
 @app.command()

@@ -155,8 +155,8 @@ def print_order(order: ProductOrder) -> None:
         ]
         output.print_table("Payment", columns, rows)
     if facts["refunds"]:
-        rows = [(r["attempt"], r["state"], r["reason"], r["reference"]) for r in facts["refunds"]]
-        output.print_table("Given back", ["Payment", "State", "Why", "Reference"], rows)
+        back = [(r["attempt"], r["state"], r["reason"], r["reference"]) for r in facts["refunds"]]
+        output.print_table("Given back", ["Payment", "State", "Why", "Reference"], back)
     if facts["activation"]:
         a = facts["activation"]
         row = (a["state"], a["reference"], a["operator_reference"], a["reason"] or a["stuck_reason"])

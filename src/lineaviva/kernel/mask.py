@@ -31,7 +31,9 @@ def masked(text: str) -> str:
 
 def scrubbed(text: str, limit: int = 500) -> str:
     """Free text, such as an exception's, made fit for a log: numbers masked, keys and codes out, cut at `limit`."""
-    return _DIGITS.sub(_mask_digits, _SECRETS.sub("…", text))[:limit]
+    # What is not to be written as text at all would make the row or the log line that holds it unwritable.
+    plain = text.replace("\0", "").encode("utf-8", "replace").decode()
+    return _DIGITS.sub(_mask_digits, _SECRETS.sub("…", plain))[:limit]
 
 
 def _mask_digits(found: re.Match[str]) -> str:

@@ -358,9 +358,8 @@ REFUSALS = [
 @pytest.mark.parametrize(("fields", "code"), REFUSALS)
 def test_what_is_not_quoted(fields: dict[str, Any], code: str, line: Line, now: datetime) -> None:
     instants = {"now": now, "later": now + MINUTE}
-    row = sold(
-        **{name: instants.get(value, value) if isinstance(value, str) else value for name, value in fields.items()}
-    )
+    given: dict[str, Any] = {name: instants.get(value, value) for name, value in fields.items()}
+    row = sold(**given)
 
     with pytest.raises(LineavivaError) as refusal:
         quote_make(line=line, offering=row, by=line.holder, now=now)

@@ -9,8 +9,9 @@ import pytest
 from django.utils.translation import override
 
 from lineaviva.keeper.catalogue.actions import catalogue_refresh, promotion_add
+from lineaviva.keeper.catalogue.keepalive import Keepalive
 from lineaviva.keeper.catalogue.models import Offering
-from lineaviva.keeper.catalogue.queries import Keepalive, cheapest_keepalive, compare, offering_for
+from lineaviva.keeper.catalogue.queries import cheapest_keepalive, compare, offering_for
 from lineaviva.keeper.catalogue.rules import Need
 from lineaviva.keeper.lines.models import Line
 from lineaviva.kernel.errors import NotFound

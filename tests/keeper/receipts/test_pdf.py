@@ -168,16 +168,15 @@ def test_chinese_is_really_there(language: str, label: str, family: str, receipt
     reader = opened(shown)
 
     assert squeezed(label.replace("龘", "□")) in text_of(shown)
-    fonts = [font.get_object() for font in reader.pages[0]["/Resources"]["/Font"].values()]
+    page: Any = reader.pages[0]
+    fonts = [font.get_object() for font in page["/Resources"]["/Font"].values()]
     embedded = {str(font["/BaseFont"]).partition("+")[2].removesuffix("-Identity-H"): font for font in fonts}
     assert family in embedded
-    # The font file inside the PDF has an outline for each character that its own table maps back to this label.
-    mapped = embedded[family]["/ToUnicode"].get_object().get_data().decode("latin-1").upper()
-    common = [char for char in squeezed(label) if char not in "龘"]
-    assert [char for char in common if f"{ord(char):04X}" in mapped]
+    # Each character is in a font inside the PDF whose table maps one of its outlines back to it.
+    tables = "".join(font["/ToUnicode"].get_object().get_data().decode("latin-1").upper() for font in fonts)
+    assert [char for char in squeezed(label.replace("龘", "")) if f"<{ord(char):04X}>" not in tables] == []
     descriptor = embedded[family]["/DescendantFonts"][0].get_object()["/FontDescriptor"].get_object()
     assert len(descriptor["/FontFile3"].get_object().get_data()) > 500
-    assert ".notdef" not in text_of(shown)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -201,8 +200,9 @@ def test_title_language_and_date_are_in_the_file(receipt: Receipt) -> None:
     assert (reader.metadata.title, reader.metadata.author) == ("Ricevuta LV-2026-000001", "Lineaviva")
     assert reader.metadata.creation_date is not None
     assert reader.metadata.creation_date.date().isoformat() == "2026-11-22"
-    assert reader.trailer["/Root"]["/Lang"] == "it-IT"
-    assert "/StructTreeRoot" in reader.trailer["/Root"]  # tagged, for those who have it read to them
+    root: Any = reader.trailer["/Root"]
+    assert root["/Lang"] == "it-IT"
+    assert "/StructTreeRoot" in root  # tagged, for those who have it read to them
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,8 @@ def test_what_is_too_much_for_one_page_goes_on_the_next(receipt: Receipt) -> Non
 
 
 def test_the_code_leads_to_the_proof_page(receipt: Receipt) -> None:
-    links = [annot.get_object()["/A"]["/URI"] for annot in opened(receipt).pages[0]["/Annots"]]
+    page: Any = opened(receipt).pages[0]
+    links = [annot.get_object()["/A"]["/URI"] for annot in page["/Annots"]]
 
     assert links == [f"http://127.0.0.1:8000/proof/{receipt.proof_token}/"]
 

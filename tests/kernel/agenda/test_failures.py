@@ -134,6 +134,9 @@ POISON: dict[str, Callable[[], Any]] = {
     "is refused by the database": lambda: agenda.rest(steps=5000),
     "raises in settle": lambda: agenda.settle(lambda row: _half_done(row, lambda: _raise(ZeroDivisionError()))),
     "is refused in settle": lambda: agenda.settle(lambda row: _half_done(row, lambda: agenda.rest(steps=5000))),
+    "has half a character": lambda: agenda.rest(reference="\ud800"),
+    "counts too far": lambda: agenda.rest(steps=10**30),
+    "says what cannot be stored": lambda: _raise(ValueError("\0 \ud800")),
     "writes twice in settle": lambda: agenda.settle(lambda row: _half_done(row, lambda: _half_done(row, agenda.rest))),
 }
 
@@ -148,7 +151,7 @@ def test_poison_blocks_nobody(register: Register, task: Write, now: datetime) ->
     def look(row: Task, at: datetime) -> Any:
         return POISON[row.note]() if row.note else agenda.rest(steps=1)
 
-    assert agenda.run_due(now) == 57
+    assert agenda.run_due(now) == 50 + len(POISON)
     assert Task.objects.filter(note="", steps=1, look_at=None, leased_by="").count() == 50
     failed = Task.objects.exclude(note="")
     assert {row.pk: (row.failures, row.steps, row.leased_by) for row in failed} == dict.fromkeys(poison, (1, 0, ""))

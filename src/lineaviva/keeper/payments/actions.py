@@ -278,25 +278,30 @@ def cash_confirm(*, code: str, clerk: User, now: datetime) -> ProductOrder:
     """
     require_role(clerk, Role.CLERK, Role.OPERATIONS)
     order = ProductOrder.objects.select_for_update(of=("self",)).get(pk=order_by_code(code).pk)
-    attempts = list(order.attempts.order_by("number"))
-    for attempt in attempts:
-        if _paid(attempt):
-            if attempt.provider != "cash":
-                raise errors.paid_otherwise()
-            return order
-    attempt = next((a for a in reversed(attempts) if a.provider == "cash"), None)
-    if attempt is None or attempt.state not in {AttemptState.OPEN, AttemptState.EXPIRED}:
-        raise errors.no_cash_code()
-    if attempt.state == AttemptState.EXPIRED or attempt.expires_at <= now:
-        raise errors.cash_code_old()
-    if order.state != OrderState.PLACED:
-        raise errors.no_cash_code()
+    paid = order.attempts.filter(state=AttemptState.SUCCEEDED, surplus=False).first()
+    if paid:
+        if paid.provider != "cash":
+            raise errors.paid_otherwise()
+        return order
+    attempt = _cash_waiting(order, now)
     _write(attempt, confirmed_by=clerk)
     amount = Money(attempt.amount_minor, attempt.currency)
     payment_settle(attempt=attempt, status=Status("succeeded", amount, charge_ref=attempt.idempotency_key), now=now)
     audit(actor=clerk, act="cash_confirm", subject=f"order:{order.code}", detail={"amount": str(amount)}, now=now)
     order.refresh_from_db()
     return order
+
+
+def _cash_waiting(order: ProductOrder, now: datetime) -> PaymentAttempt:
+    """The attempt whose cash may be taken now. Raises Conflict where there is none."""
+    attempt = order.attempts.filter(provider="cash").order_by("number").last()
+    if attempt is None or attempt.state not in {AttemptState.OPEN, AttemptState.EXPIRED}:
+        raise errors.no_cash_code()
+    if attempt.state == AttemptState.EXPIRED or attempt.expires_at <= now:
+        raise errors.cash_code_old()
+    if order.state != OrderState.PLACED:
+        raise errors.no_cash_code()
+    return attempt
 
 
 @transaction.atomic

@@ -71,7 +71,9 @@ def refund_look(row: Refund, now: datetime) -> agenda.Outcome:
     if status.state == "failed":
         money, code = Money(row.amount_minor, row.currency), attempt.order.code
         what = f"{attempt.provider} could not give back {money} for order {code}: {status.reason or 'no reason given'}."
-        raise NeedsPerson(f"{what} Give it back another way, then: lineaviva orders confirm-refund {code} --clerk E-MAIL")
+        raise NeedsPerson(
+            f"{what} Give it back another way, then: lineaviva orders confirm-refund {code} --clerk E-MAIL"
+        )
     return agenda.rest() if refund.state == Refund.State.SUCCEEDED else agenda.again(now + rules.REFUND_LOOK)
 
 

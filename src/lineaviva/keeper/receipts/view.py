@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import cast
 
 from babel.dates import format_date
 from django.utils.translation import gettext as _
@@ -82,7 +83,7 @@ def receipt_view(receipt: Receipt, *, own: bool | None = None) -> ReceiptView:
     `own`: whether its reader holds the line and sees the whole phone number; None: whoever it was issued to.
     """
     language = receipt.language if receipt.language in LOCALES else "en"
-    facts: Facts = receipt.facts if own is None else {**receipt.facts, "own": own}
+    facts = cast(Facts, receipt.facts if own is None else {**receipt.facts, "own": own})
     with override(language):
         return _view(receipt, facts, language)
 

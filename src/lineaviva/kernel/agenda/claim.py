@@ -30,12 +30,12 @@ class Claimed(NamedTuple):
 
 
 def next_looks(
-    handlers: Sequence[Handler], now: datetime, after: Mapping[Handler, Mark]
+    handlers: Sequence[Handler], now: datetime, until: datetime, after: Mapping[Handler, Mark]
 ) -> dict[Handler, datetime | None]:
-    """For each handler the earliest `look_at` of a row that nobody holds; one statement for all."""
+    """For each handler the earliest `look_at` up to `until` of a row that nobody holds; one statement for all."""
     if not handlers:
         return {}
-    parts = [table_of(handler.model).next_look(handler, now, after.get(handler)) for handler in handlers]
+    parts = [table_of(handler.model).next_look(handler, now, until, after.get(handler)) for handler in handlers]
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT " + ", ".join(f"({sql})" for sql, _ in parts), [value for _, values in parts for value in values]

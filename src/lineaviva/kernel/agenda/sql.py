@@ -97,10 +97,12 @@ class Table:
     # `after` is where the last claim ended: on PostgreSQL the index still holds what was claimed before it, dead, until
     # the next vacuum, and to wade through that takes longer with every batch.
 
-    def next_look(self, handler: Handler, now: datetime, after: Mark | None) -> Statement:
-        """The earliest look_at of a row that nobody holds."""
+    def next_look(self, handler: Handler, now: datetime, until: datetime, after: Mark | None) -> Statement:
+        """The earliest look_at of a row that nobody holds. Not after `until`: else rows that wait in other states would
+        all be gone through, each time."""
         where, values = self._free(handler, now, after)
-        return f"SELECT look_at FROM {self._name} WHERE {where} ORDER BY look_at, {self._key} LIMIT 1", values
+        order = f"ORDER BY look_at, {self._key} LIMIT 1"
+        return f"SELECT look_at FROM {self._name} WHERE look_at <= %s AND {where} {order}", [self.stamp(until), *values]
 
     def due(self, handler: Handler, now: datetime, limit: int, after: Mark | None = None) -> Statement:
         """The keys of due rows, oldest first, locked and passing over locked ones where the database can."""

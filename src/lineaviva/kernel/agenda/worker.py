@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -27,7 +27,7 @@ from lineaviva.kernel.agenda.pool import Done, Pool
 from lineaviva.kernel.agenda.registry import Handler, registered
 from lineaviva.kernel.agenda.sql import Mark
 from lineaviva.kernel.agenda.step import take_step
-from lineaviva.kernel.agenda.write import Result, write
+from lineaviva.kernel.agenda.write import write
 
 log = structlog.get_logger("lineaviva.agenda")
 
@@ -109,17 +109,18 @@ class Worker:
             self._wait(bell, patience if next_look is None else min((next_look - now).total_seconds(), patience))
 
     def _due(self, now: datetime) -> tuple[list[Handler], datetime | None]:
-        """The steps that have due rows, in turn, and the first look that is still to come."""
+        """The steps that have due rows, in turn, and the next look, if it is to come before the sweep."""
         if time.monotonic() > self._sweep_at:
             self._marks.clear()
             self._sweep_at = time.monotonic() + SWEEP[connection.vendor]
         handlers = [handler for handler in self._in_turn() if self._room(handler) > 0]
-        looks = next_looks(handlers, now, self._marks)
+        horizon = now + timedelta(seconds=SWEEP[connection.vendor])
+        looks = next_looks(handlers, now, horizon, self._marks)
         if ended := [handler for handler in handlers if handler in self._marks and not _is_due(looks[handler], now)]:
             # Nothing more after the mark: back to the oldest row.
             for handler in ended:
                 del self._marks[handler]
-            looks |= next_looks(ended, now, {})
+            looks |= next_looks(ended, now, horizon, {})
         due = [handler for handler in handlers if _is_due(looks[handler], now)]
         return due, min((at for at in looks.values() if at is not None and at > now), default=None)
 
@@ -152,13 +153,12 @@ class Worker:
         parts = _parts(rows)
         begun = 0
         for part in parts:
-            results: list[Result] = []
             for row in part:
-                if self._is_stopped() or (begun + len(results) and time.monotonic() > until):
+                if self._is_stopped() or (begun and time.monotonic() > until):
                     break
-                results.append(take_step(handler, row, now))
-            self._write(handler, results, now)
-            begun += len(results)
+                self._unwritten.append((handler, take_step(handler, row, now)))
+                begun += 1
+            self._write_finished(now)
         if give_back(handler, [row for part in parts for row in part][begun:]):
             self._marks.pop(handler, None)
         self._learn(handler, claimed=len(rows), begun=begun)
@@ -175,18 +175,14 @@ class Worker:
 
     def _write_finished(self, now: datetime, *, wait: bool = False) -> int:
         """Write what threads have finished, and what could not be written before. Returns how many rows."""
-        done, self._unwritten = self._unwritten + self._pool.finished(wait=wait), []
-        for handler in dict.fromkeys(handler for handler, _ in done):
-            self._write(handler, [result for other, result in done if other is handler], now)
-        return len(done)
-
-    def _write(self, handler: Handler, results: Sequence[Result], now: datetime) -> None:
-        try:
-            write(handler, results, now)
-        except Error:
-            # The outside has done its part already; the results are written when the database is back.
-            self._unwritten += [(handler, result) for result in results]
-            raise
+        self._unwritten += self._pool.finished(wait=wait)
+        count = len(self._unwritten)
+        while self._unwritten:
+            handler = self._unwritten[0][0]
+            write(handler, [result for other, result in self._unwritten if other is handler], now)
+            # Only now: should the database be away, the outside has done its part already, and is not asked again.
+            self._unwritten = [done for done in self._unwritten if done[0] is not handler]
+        return count
 
     # --- waiting, trouble, the end ----------------------------------------------------------------------------------
 

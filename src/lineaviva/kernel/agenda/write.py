@@ -57,7 +57,7 @@ def write(handler: Handler, results: Sequence[Result], now: datetime) -> None:
         try:
             with whole(settling or not table_of(handler.model).writes_at_once):
                 written = _write_some(handler, waiting, tried, now)
-        except Error as error:
+        except Exception as error:  # noqa: BLE001 - the driver also refuses values by errors that are no database errors
             _raise_if_unreachable(error)
             # One of them cannot be written, or met a deadlock: each alone, so that it does not hold up the others.
             for result in tried:
@@ -84,7 +84,7 @@ def _write_alone(handler: Handler, result: Result, now: datetime) -> None:
                 written = _decide(handler, table_of(handler.model), result, now)
                 write_lines(handler, [each.line for each in written])
             return _report(handler, written)
-        except Error as error:
+        except Exception as error:  # noqa: BLE001 - as above; written with the row
             _raise_if_unreachable(error)
             broken = error
             if pause is None or not isinstance(error, OperationalError | InterfaceError):
@@ -98,7 +98,7 @@ def _write_failure(handler: Handler, claimed: Claimed, error: Exception, now: da
     try:
         with transaction.atomic():
             write_lines(handler, [failed.line])
-    except Error as worse:
+    except Exception as worse:  # noqa: BLE001 - as above
         _raise_if_unreachable(worse)
         # Its lease keeps it from coming back at once; the others go on.
         log.error("agenda_row_unwritable", handler=handler.name, id=claimed.row.pk, error=describe(worse))
@@ -106,8 +106,8 @@ def _write_failure(handler: Handler, claimed: Claimed, error: Exception, now: da
         _report(handler, [failed])
 
 
-def _raise_if_unreachable(error: Error) -> None:
-    if not connection.is_usable() or "database is locked" in str(error):
+def _raise_if_unreachable(error: Exception) -> None:
+    if isinstance(error, Error) and (not connection.is_usable() or "database is locked" in str(error)):
         raise error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -35,11 +36,11 @@ def everything(_request: HttpRequest) -> JsonResponse:
     )
     collected = [_of(charge, charge.id, charge.intent.session.amount) for charge in charges]
     back = [{**_of(refund.charge, refund.id, refund.amount), "status": refund.status} for refund in refunds]
-    totals = {"collected": sum(c["amount"] for c in collected), "refunded": sum(r["amount"] for r in back)}
+    totals = {"collected": sum(each["amount"] for each in collected), "refunded": sum(each["amount"] for each in back)}
     return JsonResponse({"charges": collected, "refunds": back, **totals})
 
 
-def _of(charge: Charge, name: str, amount: int) -> dict[str, int | str]:
+def _of(charge: Charge, name: str, amount: int) -> dict[str, Any]:
     session = charge.intent.session
     return {
         "id": name,

@@ -15,12 +15,15 @@ from lineaviva.sandbox.provider.knobs import happens, knobs
 
 def lost() -> StreamingHttpResponse:
     """An answer that never arrives: the server announces a length and breaks the connection before it is reached."""
-    return StreamingHttpResponse(_break(), headers={"Content-Length": "1000"})
+    return StreamingHttpResponse(_Broken(), headers={"Content-Length": "1000"})
 
 
-def _break() -> Iterator[bytes]:
-    raise ConnectionAbortedError("the answer is lost on purpose")
-    yield b""  # makes this a generator
+class _Broken:
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        raise ConnectionAbortedError("the answer is lost on purpose")
 
 
 class FaultMiddleware:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from lineaviva.sandbox.provider import api, audit, knobs, pages
 
-urlpatterns = [
+urlpatterns: list[URLPattern | URLResolver] = [
     path("", audit.root),
     path("v1/<path:path>", api.api),
     path("pay/<str:name>", pages.pay),
