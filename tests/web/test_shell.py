@@ -154,6 +154,19 @@ def test_another_host_is_refused(host: str, browser: Browser, settings: Any) -> 
     assert "That did not work" in words(response)
 
 
+def test_a_form_of_megabytes_is_refused(page: Client, anna: User) -> None:
+    response = page.post("/settings/", {"name": "x" * 4_000_000, "language": "it"})
+    assert response.status_code == 413
+    assert "This file is too large." in words(response)
+    anna.refresh_from_db()
+    assert anna.language == "en"
+
+
+def test_a_form_of_a_thousand_fields_is_refused(page: Client) -> None:
+    response = page.post("/settings/", {f"field{n}": "x" for n in range(1100)})
+    assert response.status_code == 400
+
+
 @pytest.mark.parametrize("method", ["post", "put", "delete", "patch"])
 def test_a_page_is_only_read(method: str, browser: Browser) -> None:
     assert getattr(browser(), method)("/").status_code == 405

@@ -13,8 +13,10 @@ from django.utils.translation import override
 
 from lineaviva import rulebook
 from lineaviva.keeper.web import offers, phases, reasons, words
+from lineaviva.keeper.web.templatetags.reasons import site
 from lineaviva.kernel.errors import Conflict, InvalidInput, LineavivaError, NotFound
 from lineaviva.rulebook.deadlines import deadlines
+from lineaviva.rulebook.facts import Source
 from lineaviva.rulebook.reasons import TEMPLATES, Reason
 from tests.web.conftest import LANGUAGES
 
@@ -102,6 +104,18 @@ def test_days_inside_a_text_are_written_out_too() -> None:
     assert said.endswith("others say Mon 4 Jan 2027, Thu 4 Mar 2027.")
 
 
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [("undated", "senza data"), ("~2009", "circa 2009"), ("2026-03-04", "4 mar 2026"), ("2024-04", "2024-04")],
+)
+def test_a_source_bears_its_date_as_far_as_it_is_known(known: str, said: str) -> None:
+    source = Source(id="x", url="https://www.tim.it/a", date=known, kind="official", confidence="high")
+    with override("it"):
+        assert reasons.say_date(source) == said
+        assert reasons.say_kind(source) == "ufficiale"
+    assert site(source) == "tim.it"
+
+
 def test_a_reason_that_pages_do_not_know_yet_is_said_in_english(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(reasons.SENTENCES, "no_event")  # type: ignore[arg-type]
     assert reasons.say(Reason("no_event", operator="TIM")).startswith("No event that extends this TIM line")
@@ -117,6 +131,7 @@ def test_every_operators_dates_can_be_said(slug: str, language: str) -> None:
             assert all(reasons.say(reason) for reason in dates.why)
             assert all(reasons.say_other(dispute) for dispute in dates.disputed)
             assert all(reasons.say_kind(source) for source in dates.sources)
+            assert all(reasons.say_date(source) for source in dates.sources)
             found = phases.phases_of(dates)
             assert [bool(phase.title) for phase in found] == [True] * 3
             assert all(phase.on or (phase.why_not and reasons.say(phase.why_not)) for phase in found)

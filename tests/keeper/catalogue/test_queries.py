@@ -67,6 +67,19 @@ def test_all_operators_together(now: datetime) -> None:
     assert [one.offering.key for one in found] == ["vodafone:b", "tim:a"]
 
 
+def test_two_currencies_stand_apart(now: datetime) -> None:
+    plan("a", 300, currency="CHF")
+    plan("b", 900)
+    plan("c", 200)
+    sold("topup-5", 500)
+    sold("topup-4", 400, currency="CHF")
+
+    found = compare(need=Need(), operators=["tim"], now=now)
+
+    assert [str(one.per_month) for one in found] == ["3.00 CHF", "2.00 EUR", "9.00 EUR"]
+    assert cheapest_keepalive(line=factories.line(operator="tim", now=now), now=now) is not None
+
+
 def test_an_operator_that_nobody_knows(now: datetime) -> None:
     with pytest.raises(NotFound):
         compare(need=Need(), operators=["nobody"], now=now)

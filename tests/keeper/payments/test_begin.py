@@ -115,6 +115,27 @@ def test_what_the_provider_refuses_has_failed_and_another_way_is_free(till: Till
     assert till.begin(order).number == 2
 
 
+@pytest.mark.parametrize(("provider", "later"), [("stripe", timedelta(hours=1)), ("cash", timedelta(hours=48))])
+def test_after_its_time_a_click_begins_anew_even_if_no_worker_runs(till: Till, provider: str, later: timedelta) -> None:
+    order = till.order()
+    first = till.begin(order, provider)
+    type(order).objects.filter(pk=order.pk).update(expires_at=till.clock.now() + timedelta(days=9))
+    till.clock.advance(later)
+    till.bank.clock_at(till.clock.now())
+    second = till.begin(order, provider)
+    assert (second.number, second.state) == (2, "open")
+    assert (state(first), first.reason) == ("expired", "not_paid_in_time")
+
+
+def test_after_its_time_a_click_finds_what_was_paid(till: Till) -> None:
+    order = till.order()
+    first = till.begin(order)
+    till.pay(first, "4000000000009441")
+    till.clock.advance(timedelta(hours=2))
+    assert till.begin(order) == first
+    assert state(order) == "paid"
+
+
 def test_a_price_of_nothing_is_paid_at_once(till: Till) -> None:
     order = till.order()
     type(order).objects.filter(pk=order.pk).update(total_minor=0)

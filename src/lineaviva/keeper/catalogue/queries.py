@@ -117,7 +117,12 @@ def compare(*, need: Need, operators: Iterable[str], now: datetime) -> list[Comp
     plans = _current(now).filter(operator__in=slugs, kind=Offering.Kind.PLAN)
     found = [_compared(need, plan) for plan in plans]
     rank = {True: 0, None: 1, False: 2}
-    return sorted(found, key=lambda c: (rank[c.fits], c.per_month is None, c.per_month or Money(0), c.offering.key))
+    return sorted(found, key=lambda c: (rank[c.fits], c.per_month is None, *_cheap(c.per_month), c.offering.key))
+
+
+def _cheap(amount: Money | None) -> tuple[str, int]:
+    """For sorting: amounts of two currencies cannot be compared, so each currency stands by itself."""
+    return (amount.currency, amount.minor) if amount else ("", 0)
 
 
 def _compared(need: Need, plan: Offering) -> Comparison:
@@ -147,10 +152,11 @@ def cheapest_keepalive(*, line: Line, now: datetime) -> Keepalive | None:
     return min(choices, key=_cheapest_first)
 
 
-def _cheapest_first(act: Keepalive) -> tuple[bool, bool, Money, Money, str]:
+def _cheapest_first(act: Keepalive) -> tuple[object, ...]:
     # A plan's price is due each period, so it is the year that says which act is smaller.
     a_year = act.cost_per_year or act.total * 12
-    return (not act.offering.sellable, act.offering.kind != Offering.Kind.TOPUP, a_year, act.total, act.offering.key)
+    here, topup = act.offering.sellable, act.offering.kind == Offering.Kind.TOPUP
+    return (not here, not topup, *_cheap(a_year), *_cheap(act.total), act.offering.key)
 
 
 def _keepalive(line: Line, act: Offering, before: Deadlines, after: Deadlines, now: datetime) -> Keepalive:

@@ -35,15 +35,16 @@ _CLERK = "clerk:"  # the reference of a refund that a person gave
 def payment_begin(*, order: ProductOrder, provider: str, now: datetime) -> PaymentAttempt:
     """The attempt by which `order` is being paid: the open one, else a new one; any number of clicks give the same.
 
-    Another provider than the open attempt's closes that attempt first, at its provider. The attempt that comes back
-    is open (with `redirect_url` once the provider has answered; until then the agenda goes on asking), or failed
-    (`reason`), or succeeded where the money was here already. Raises InvalidInput (no such provider) and Conflict
-    (order closed, provider switched off, the first payment is not certainly closed). Not to be called inside a
-    transaction: the row must be there before the provider is asked.
+    An open attempt by another provider, or one whose time is over, is closed first, at its provider. The attempt that
+    comes back is open (with `redirect_url` once the provider has answered; until then the agenda goes on asking), or
+    failed (`reason`), or succeeded where the money was here already. Raises InvalidInput (no such provider) and
+    Conflict (order closed, provider switched off, the first payment is not certainly closed). Not to be called inside
+    a transaction: the row must be there before the provider is asked.
     """
     attempt = _open_or_new(order, provider, now)
-    if attempt.state == AttemptState.OPEN and attempt.provider != provider:
-        attempt = _give_up(attempt, now)
+    over = attempt.expires_at <= now
+    if attempt.state == AttemptState.OPEN and (over or attempt.provider != provider):
+        attempt = _give_up(attempt, "not_paid_in_time" if over else "given_up", now)
         if attempt.state != AttemptState.SUCCEEDED:
             attempt = _open_or_new(order, provider, now)
     if attempt.state == AttemptState.OPEN and not attempt.provider_ref:
@@ -93,10 +94,10 @@ def _settled_at_once(attempt: PaymentAttempt, now: datetime) -> PaymentAttempt:
     return payment_settle(attempt=attempt, status=Status("succeeded", Money(0, attempt.currency)), now=now)
 
 
-def _give_up(attempt: PaymentAttempt, now: datetime) -> PaymentAttempt:
-    """Close an open attempt so that another way can be taken. Conflict where nobody can be sure that it is closed."""
+def _give_up(attempt: PaymentAttempt, reason: str, now: datetime) -> PaymentAttempt:
+    """Close an open attempt so that another can be begun. Conflict where nobody can be sure that it is closed."""
     try:
-        closed = attempt_close(attempt=attempt, reason="given_up", now=now)
+        closed = attempt_close(attempt=attempt, reason=reason, now=now)
     except (Temporary, NeedsPerson, Permanent):
         raise errors.in_progress() from None
     if closed.state == AttemptState.OPEN:

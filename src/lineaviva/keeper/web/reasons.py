@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -70,9 +70,9 @@ def _param(value: str | int | date) -> str:
     return ", ".join(_day_or_text(part) for part in value.split(", "))
 
 
-def _day_or_text(part: str) -> str:
+def _day_or_text(part: str, written: Callable[[date], str] = locales.day) -> str:
     try:
-        return locales.day(date.fromisoformat(part))
+        return written(date.fromisoformat(part))
     except ValueError:
         return part
 
@@ -82,6 +82,15 @@ def say_other(dispute: Dispute) -> str:
     if dispute.on:
         return locales.day(dispute.on)
     return gettext("no such phase") if dispute.says == "no such phase" else gettext("no limit stated")
+
+
+def say_date(source: Source) -> str:
+    """The date of a source as far as it is known: a day, a month, a year, about when, or that it bears none."""
+    if source.date == "undated":
+        return gettext("undated")
+    if source.date.startswith("~"):
+        return gettext("about %(year)s") % {"year": source.date[1:]}
+    return _day_or_text(source.date, locales.short_day)
 
 
 def say_kind(source: Source) -> str:

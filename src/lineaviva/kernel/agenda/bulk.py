@@ -41,13 +41,14 @@ def line(table: Table, claimed: Claimed, outcome: Outcome, *, guarded: bool, wel
 
     Raises TypeError, ValueError or KeyError on values that cannot be written so.
     """
-    _, token, wakes, look_at, state = claimed
-    stamp, value, changes, at = table.stamp, table.value, outcome.changes, outcome.at
+    row, token, wakes, look_at, state = claimed
+    at, changes, _ = outcome
+    stamp, value = table.stamp, table.value
     group = Group(table.update(tuple(changes), guarded, well), token, state if guarded else None)
     values = (
-        claimed.row.pk,
+        row.pk,
         wakes,
-        None if look_at is None else stamp(look_at),
+        stamp(look_at),
         None if at is None else stamp(at),
         *[value(name, new) for name, new in changes.items()],
     )

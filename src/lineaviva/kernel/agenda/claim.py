@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,22 +25,21 @@ class Claimed(NamedTuple):
     row: AgendaRow
     token: str
     wakes: int
-    look_at: datetime | None
+    look_at: datetime
     state: str | None
 
 
-def next_looks(
-    handlers: Sequence[Handler], now: datetime, until: datetime, after: Mapping[Handler, Mark]
-) -> dict[Handler, datetime | None]:
-    """For each handler the earliest `look_at` up to `until` of a row that nobody holds; one statement for all."""
+def next_looks(handlers: Sequence[Handler], now: datetime, *, until: datetime) -> dict[Handler, datetime]:
+    """The earliest `look_at` up to `until` of a row that nobody holds, where there is one; one statement for all."""
     if not handlers:
         return {}
-    parts = [table_of(handler.model).next_look(handler, now, until, after.get(handler)) for handler in handlers]
+    parts = [table_of(handler.model).next_look(handler, now, until) for handler in handlers]
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT " + ", ".join(f"({sql})" for sql, _ in parts), [value for _, values in parts for value in values]
         )
-        return dict(zip(handlers, map(instant, cursor.fetchone()), strict=True))
+        looks = zip(handlers, map(instant, cursor.fetchone()), strict=True)
+        return {handler: at for handler, at in looks if at is not None}
 
 
 def claim(handler: Handler, *, now: datetime, limit: int, token: str, after: Mark | None = None) -> list[Claimed]:
@@ -54,8 +53,8 @@ def claim(handler: Handler, *, now: datetime, limit: int, token: str, after: Mar
     except Exception:  # noqa: BLE001 - whatever one unreadable record does must not stop the others
         handler.model._base_manager.filter(leased_by=token).update(leased_until=None, leased_by="")
         rows = _take_one_by_one(handler, now=now, limit=limit, token=token)
-    rows.sort(key=lambda row: (row.look_at or now, row.pk))
-    return [Claimed(row, token, row.wakes, row.look_at, getattr(row, "state", None)) for row in rows]
+    claimed = [Claimed(row, token, row.wakes, row.look_at or now, getattr(row, "state", None)) for row in rows]
+    return sorted(claimed, key=lambda one: (one.look_at, one.row.pk))
 
 
 def _take_one_by_one(handler: Handler, *, now: datetime, limit: int, token: str) -> list[AgendaRow]:

@@ -94,18 +94,19 @@ class Table:
 
     # --- claiming ---------------------------------------------------------------------------------------------------
 
-    # `after` is where the last claim ended: on PostgreSQL the index still holds what was claimed before it, dead, until
-    # the next vacuum, and to wade through that takes longer with every batch.
-
-    def next_look(self, handler: Handler, now: datetime, until: datetime, after: Mark | None) -> Statement:
+    def next_look(self, handler: Handler, now: datetime, until: datetime) -> Statement:
         """The earliest look_at of a row that nobody holds. Not after `until`: else rows that wait in other states would
         all be gone through, each time."""
-        where, values = self._free(handler, now, after)
+        where, values = self._free(handler, now, None)
         order = f"ORDER BY look_at, {self._key} LIMIT 1"
         return f"SELECT look_at FROM {self._name} WHERE look_at <= %s AND {where} {order}", [self.stamp(until), *values]
 
     def due(self, handler: Handler, now: datetime, limit: int, after: Mark | None = None) -> Statement:
-        """The keys of due rows, oldest first, locked and passing over locked ones where the database can."""
+        """The keys of due rows, oldest first, locked and passing over locked ones where the database can.
+
+        `after` is where the last claim ended. On PostgreSQL the index still holds what was claimed before it, dead,
+        until the next vacuum; to wade through that would take longer with every batch.
+        """
         where, values = self._free(handler, now, after)
         order = f"ORDER BY look_at, {self._key} LIMIT {limit:d}" + (" FOR UPDATE SKIP LOCKED" if self.postgres else "")
         return f"SELECT {self._key} FROM {self._name} WHERE look_at <= %s AND {where} {order}", [

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -38,6 +38,7 @@ SWEEP = {"postgresql": 2.0, "sqlite": 1.0}
 LONGEST_BATCH = 1.0
 # How often a stop event that somebody else sets is looked at.
 _STOP_POLL = 0.2
+_NEVER = datetime.max.replace(tzinfo=UTC)
 _RECOVERY = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -114,15 +115,11 @@ class Worker:
             self._marks.clear()
             self._sweep_at = time.monotonic() + SWEEP[connection.vendor]
         handlers = [handler for handler in self._in_turn() if self._room(handler) > 0]
-        horizon = now + timedelta(seconds=SWEEP[connection.vendor])
-        looks = next_looks(handlers, now, horizon, self._marks)
-        if ended := [handler for handler in handlers if handler in self._marks and not _is_due(looks[handler], now)]:
-            # Nothing more after the mark: back to the oldest row.
-            for handler in ended:
-                del self._marks[handler]
-            looks |= next_looks(ended, now, horizon, {})
-        due = [handler for handler in handlers if _is_due(looks[handler], now)]
-        return due, min((at for at in looks.values() if at is not None and at > now), default=None)
+        # Where the last batch was full there will be more.
+        unknown = [handler for handler in handlers if handler not in self._marks]
+        looks = next_looks(unknown, now, until=now + timedelta(seconds=SWEEP[connection.vendor]))
+        due = [handler for handler in handlers if handler in self._marks or looks.get(handler, _NEVER) <= now]
+        return due, min((at for at in looks.values() if at > now), default=None)
 
     def _in_turn(self) -> list[Handler]:
         handlers = registered() if self._handlers is None else self._handlers
@@ -138,15 +135,23 @@ class Worker:
     def _begin(self, handler: Handler, now: datetime) -> int:
         """Claim a batch; hand it to threads, or step it here. Returns how many rows were begun."""
         until = time.monotonic() + min(handler.lease.total_seconds() / 2, LONGEST_BATCH)
-        token = f"{self._name}:{next(self._claims)}"
-        rows = claim(handler, now=now, limit=self._room(handler), token=token, after=self._marks.get(handler))
-        if rows and (last := rows[-1]).look_at is not None:
-            self._marks[handler] = last.look_at, last.row.pk
+        rows = self._claim(handler, now)
         if not self._pool.takes(handler):
             return self._run(handler, rows, now, until)
         for row in rows:
             self._pool.begin(handler, row, now)
         return len(rows)
+
+    def _claim(self, handler: Handler, now: datetime) -> list[Claimed]:
+        token, limit = f"{self._name}:{next(self._claims)}", self._room(handler)
+        mark = self._marks.pop(handler, None)
+        rows = claim(handler, now=now, limit=limit, token=token, after=mark)
+        if not rows and mark is not None:
+            # Nothing more after the mark: back to the oldest row.
+            rows = claim(handler, now=now, limit=limit, token=token)
+        if len(rows) == limit:
+            self._marks[handler] = rows[-1].look_at, rows[-1].row.pk
+        return rows
 
     def _run(self, handler: Handler, rows: Sequence[Claimed], now: datetime, until: float) -> int:
         """Step rows one after the other; those that cannot be begun by `until` are given back."""
@@ -245,10 +250,6 @@ def _parts(rows: Sequence[Claimed]) -> list[list[Claimed]]:
     if failed and failed[0][0].row.failures % 2:
         failed.reverse()
     return ([plain] if plain else []) + failed
-
-
-def _is_due(at: datetime | None, now: datetime) -> bool:
-    return at is not None and at <= now
 
 
 @contextmanager

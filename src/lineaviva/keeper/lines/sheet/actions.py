@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from datetime import datetime
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 
 from lineaviva.keeper.accounts.actions import email_checked, users_get_or_create
 from lineaviva.keeper.accounts.models import User
@@ -68,7 +68,15 @@ def lines_import(
                 rows, errors, by=by, now=now, dry_run=dry_run, language=language, on_write=on_write
             )
     except IntegrityError:
-        raise Conflict("Lines were added meanwhile; nothing was imported, try again.", code="import_raced") from None
+        raise _raced() from None
+    except OperationalError as error:
+        if "deadlock" in str(error):
+            raise _raced() from None
+        raise
+
+
+def _raced() -> Conflict:
+    return Conflict("Lines were changed meanwhile; nothing was imported, try again.", code="import_raced")
 
 
 def _planned_and_done(
@@ -82,11 +90,11 @@ def _planned_and_done(
     on_write: Progress | None,
 ) -> ImportPlan:
     emails = {row.email for row in rows}
+    known = {user.email for user in _users(emails, lock=not dry_run)}
     lines = _lines_there(emails, lock=not dry_run)
     happened = queries.happened_by_line([line.pk for line in lines.values()])
     there = {key: _existing(line, happened.get(line.pk, [])) for key, line in lines.items()}
     plan_rows, wrong = planned(rows, there)
-    known = {user.email for user in _users(emails)}
     plan = ImportPlan(plan_rows, [*errors, *wrong], sorted(emails - known))
     if not plan.errors and not dry_run:
         holders = users_get_or_create(emails=emails, language=language, now=now)
@@ -111,11 +119,13 @@ def _not_theirs(rows: list[Wanted], by: User | None) -> list[RowError]:
     ]
 
 
-def _users(emails: Iterable[str]) -> list[User]:
+def _users(emails: Iterable[str], *, lock: bool = False) -> list[User]:
+    """The accounts that there are. `lock` keeps other imports for these holders waiting, and nobody else."""
     wanted_emails = sorted(emails)
+    users = User.objects.select_for_update(no_key=True) if lock else User.objects.all()
     found: list[User] = []
     for start in range(0, len(wanted_emails), _PART):
-        found.extend(User.objects.filter(email__in=wanted_emails[start : start + _PART]))
+        found.extend(users.filter(email__in=wanted_emails[start : start + _PART]).order_by("email"))
     return found
 
 

@@ -78,9 +78,11 @@ def _insert_sqlite(target: str, records: Iterable[list[Any]], width: int) -> Non
 
 
 def _insert_postgresql(target: str, records: Iterable[list[Any]], width: int) -> None:
-    with connection.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN") as copy:
-        for record in records:
-            copy.write_row(record)
+    # Django lets psycopg's own errors through here, unless it is asked not to.
+    with connection.wrap_database_errors, connection.cursor() as cursor:
+        with cursor.copy(f"COPY {target} FROM STDIN") as copy:
+            for record in records:
+                copy.write_row(record)
 
 
 _INSERT: dict[str, Callable[[str, Iterable[list[Any]], int], None]] = {

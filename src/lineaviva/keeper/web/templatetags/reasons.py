@@ -13,6 +13,7 @@ register = template.Library()
 register.filter("reason", reasons.say)
 register.filter("other", reasons.say_other)
 register.filter("source_kind", reasons.say_kind)
+register.filter("source_date", reasons.say_date)
 
 
 @register.filter

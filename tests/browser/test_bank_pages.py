@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.sandbox.provider.process import AUTH, Bank, Shop, http
+from tests.sandbox.provider.process import AUTH, Bank, Shop, http, wait_for
 from tests.sandbox.provider.test_api import create
 
-pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.xdist_group("provider")]
 PHONE, DESK = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        yield browser
-        browser.close()
+def shop() -> Iterator[Shop]:
+    shop = Shop()
+    yield shop
+    shop.stop()
 
 
-def opened(browser: Browser, url: str, **how: Any) -> Page:
-    page = browser.new_context(java_script_enabled=True, **how).new_page()
+@pytest.fixture(scope="module")
+def bank(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+    bank = Bank(tmp_path_factory.mktemp("bank"), shop.url)
+    yield bank
+    bank.kill()
+
+
+@pytest.fixture(autouse=True)
+def forgotten(bank: Bank) -> None:
+    bank.forget()
+
+
+def opened(chromium: Browser, url: str, **how: Any) -> Page:
+    page = chromium.new_context(java_script_enabled=True, **how).new_page()
     page.goto(url)
     return page
 
@@ -38,13 +47,15 @@ def check(page: Page) -> None:
     assert not wide, "nothing is cut off at the side"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-@pytest.mark.parametrize("locale", ["en", "it", "zh", "zh-TW"])
-def test_every_page_is_accessible(bank: Bank, browser: Browser, locale: str, size: Any, scheme: Any) -> None:
+@pytest.mark.parametrize(
+    ("locale", "size", "scheme"),
+    [("en", PHONE, "light"), ("it", DESK, "dark"), ("zh", PHONE, "dark"), ("zh-TW", DESK, "light")],
+    ids=["English phone by day", "Italian desk by night", "Chinese phone by night", "Taiwan desk by day"],
+)
+def test_every_page_is_accessible(bank: Bank, chromium: Browser, locale: str, size: Any, scheme: Any) -> None:
     how = {"viewport": size, "color_scheme": scheme}
     session = create(bank, locale=locale, cancel_url="http://127.0.0.1:1/back")
-    page = opened(browser, session["url"], **how)
+    page = opened(chromium, session["url"], **how)
     check(page)
     page.locator("summary").click()
     check(page)
@@ -67,9 +78,9 @@ def test_every_page_is_accessible(bank: Bank, browser: Browser, locale: str, siz
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["with JavaScript", "without"])
-def test_one_tap_to_pay_and_one_to_approve(bank: Bank, shop: Shop, browser: Browser, script: bool) -> None:
+def test_one_tap_to_pay_and_one_to_approve(bank: Bank, shop: Shop, chromium: Browser, script: bool) -> None:
     session = create(bank, success_url=f"{shop.url}/orders/K2M7F5PW/")
-    page = browser.new_context(java_script_enabled=script, viewport=PHONE).new_page()
+    page = chromium.new_context(java_script_enabled=script, viewport=PHONE).new_page()
     page.goto(session["url"])
     page.get_by_role("button").click()
     page.get_by_role("button").first.click()
@@ -80,12 +91,11 @@ def test_one_tap_to_pay_and_one_to_approve(bank: Bank, shop: Shop, browser: Brow
     assert len(bank.money()["charges"]) == 1
 
 
-def test_the_payers_connection_breaks_after_the_charge(bank: Bank, browser: Browser) -> None:
+def test_the_payers_connection_breaks_after_the_charge(bank: Bank, chromium: Browser) -> None:
     session = create(bank)
-    page = opened(browser, f"{session['url']}?card=lost", viewport=PHONE)
+    page = opened(chromium, f"{session['url']}?card=lost", viewport=PHONE)
     page.get_by_role("button").click()
-    page.wait_for_load_state()
-    assert len(bank.money()["charges"]) == 1
+    wait_for(lambda: bank.money()["charges"])
     page.goto(session["url"])
     assert page.locator("h1").inner_text() == "Paid"
     page.context.close()
