@@ -26,12 +26,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from lineaviva.kernel.calendar import add_months
 
 from lineaviva.cli import output, running
 from lineaviva.cli.demo import free_port
 from lineaviva.cli.processes import Group, is_listening
 from lineaviva.kernel import clock
+from lineaviva.kernel.calendar import add_months
 from lineaviva.kernel.clock import rome_date
 from lineaviva.sandbox import person
 from lineaviva.sandbox.world import CARRIERS, World
@@ -81,9 +81,8 @@ def set_faults(world: World, percent: int) -> None:
 
 def make_lines(count: int) -> tuple[Any, Any, list[Any]]:
     """A holder, a clerk and `count` lines spread over the three carriers."""
-    from lineaviva.keeper.lines.actions import line_register
-
     from lineaviva.cli.sandbox import people_make
+    from lineaviva.keeper.lines.actions import line_register
 
     now = clock.now()
     holder, clerk = people_make(language="it", now=now)
@@ -106,11 +105,11 @@ def make_lines(count: int) -> tuple[Any, Any, list[Any]]:
 def renew(line: Any, holder: Any, clerk: Any, seed: int) -> str:
     """Renew one line as its holder would; returns the order's code. The bank's page is tried again when it breaks."""
     from django.db import close_old_connections
-    from lineaviva.keeper.orders.actions import order_place
-    from lineaviva.keeper.payments.actions import cash_confirm
 
     from lineaviva.keeper.catalogue.actions import quote_make
     from lineaviva.keeper.catalogue.queries import cheapest_keepalive
+    from lineaviva.keeper.orders.actions import order_place
+    from lineaviva.keeper.payments.actions import cash_confirm
 
     chance = random.Random(seed)
     close_old_connections()
@@ -210,9 +209,8 @@ def settle(seconds: float) -> None:
 
 def findings(world: World, codes: list[str]) -> dict[str, Any]:
     """The counts, and a sentence for everything that is not as it should be."""
-    from lineaviva.keeper.payments.queries import money_balance
-
     from lineaviva.keeper.orders.models import ProductOrder
+    from lineaviva.keeper.payments.queries import money_balance
     from lineaviva.keeper.receipts.models import Receipt
     from lineaviva.kernel import agenda
 

@@ -43,6 +43,14 @@ def test_the_list_is_read_without_a_network(visit: Open, annas_state: Path) -> N
     expect(page.locator(".row .act").first).to_be_visible()
 
 
+def test_a_file_is_downloaded_past_the_worker(visit: Open, annas_state: Path) -> None:
+    page = with_worker(visit, state=annas_state)
+    with page.expect_download() as download:
+        page.locator("a[href='/lines/export/']").click()
+    assert download.value.suggested_filename == "lineaviva.csv"
+    assert Path(download.value.path()).read_text().startswith("msisdn,operator")
+
+
 def test_a_page_that_is_open_notices_the_loss(visit: Open, annas_state: Path) -> None:
     page = with_worker(visit, state=annas_state)
     without_network(page)

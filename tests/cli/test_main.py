@@ -80,3 +80,16 @@ def test_a_row_that_is_not_stuck_cannot_be_released(lineaviva: Command) -> None:
     lineaviva("migrate")
     ran = lineaviva("stuck", "--release", "activation:9")
     assert (ran.code, "Nothing stuck is called 'activation:9'." in ran.err) == (2, True)
+
+
+def test_a_database_without_tables_is_said_with_what_to_do(lineaviva: Command) -> None:
+    ran = lineaviva("lines", "list")
+    assert ran.code == 2
+    assert "The database cannot be used: no such table" in ran.err
+    assert "Try: lineaviva migrate" in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_wrong_setting_is_said_by_its_name(lineaviva: Command) -> None:
+    ran = lineaviva("lines", "list", LINEAVIVA_SMTP_PORT="many")
+    assert (ran.code, "Error: LINEAVIVA_SMTP_PORT must be a whole number, not 'many'." in ran.err) == (2, True)

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from lineaviva.cli import main as command_line
 from lineaviva.cli import orders as orders_command
+from lineaviva.cli import output
 from lineaviva.keeper.accounts.models import User
 from lineaviva.keeper.lines.models import Line
 from lineaviva.keeper.orders.actions import order_activate, order_cancel, order_fail, order_pay
@@ -54,7 +56,7 @@ Command = Callable[..., Ran]
 @pytest.fixture
 def lineaviva(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], clock: Any) -> Command:
     """Run `lineaviva` with these words in this process; nobody answers its questions."""
-    monkeypatch.setenv("COLUMNS", "180")
+    monkeypatch.setattr(output, "console", Console(width=180))
 
     def run(*words: str) -> Ran:
         monkeypatch.setattr(sys, "argv", ["lineaviva", *words])

@@ -9,8 +9,6 @@ from typing import Any
 import httpx
 import pytest
 from django.core import mail
-from lineaviva.keeper.payments.actions import payment_begin
-from lineaviva.keeper.payments.queries import money_balance
 
 from lineaviva.cli import running
 from lineaviva.cli.demo import free_port
@@ -22,10 +20,13 @@ from lineaviva.keeper.lines.actions import line_register
 from lineaviva.keeper.lines.models import Line
 from lineaviva.keeper.orders.actions import order_place
 from lineaviva.keeper.orders.models import ProductOrder
+from lineaviva.keeper.payments.actions import payment_begin
+from lineaviva.keeper.payments.queries import money_balance
 from lineaviva.kernel import agenda
 from lineaviva.kernel.clock import ROME, FrozenClock
 from lineaviva.sandbox import person
 from lineaviva.sandbox.world import CARRIERS, World
+
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:

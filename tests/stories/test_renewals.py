@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from lineaviva.keeper.payments.queries import money_balance
 
 from lineaviva.keeper.lines.queries import line_deadlines
 from lineaviva.keeper.payments.models import Refund
+from lineaviva.keeper.payments.queries import money_balance
 from lineaviva.keeper.receipts.models import Receipt
 from lineaviva.keeper.reminders.models import Reminder
 from lineaviva.kernel.clock import rome_date

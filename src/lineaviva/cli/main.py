@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+import traceback
 from typing import Any
 
 import typer
@@ -11,7 +13,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from lineaviva.cli.output import show_error
-from lineaviva.kernel.errors import LineavivaError
+from lineaviva.kernel.errors import AdapterError, LineavivaError
 
 # command or group -> module that has it as `app`
 AREAS = {
@@ -83,7 +85,27 @@ def main() -> None:
     except LineavivaError as refusal:
         show_error(refusal.code, refusal.message, field=refusal.field)
         code = 2
+    except Exception as failure:  # noqa: BLE001 - the last door: a person reads a sentence, never a traceback
+        code = _unforeseen(failure)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _unforeseen(failure: Exception) -> int:
+    """One sentence for what no command foresaw, with what to do; the whole story only for who asks for it."""
+    if os.environ.get("LINEAVIVA_LOG_LEVEL") == "DEBUG":
+        traceback.print_exception(failure)
+    told = str(failure).strip().partition("\n")[0]
+    kinds = {kind.__name__ for kind in type(failure).__mro__}
+    if "DatabaseError" in kinds:
+        hint = "Try: lineaviva migrate, or lineaviva doctor"
+        show_error("database", f"The database cannot be used: {told}.", hint=hint)
+    elif "ImproperlyConfigured" in kinds:
+        show_error("settings", told, hint="See docs/settings.md")
+    elif isinstance(failure, AdapterError):
+        show_error("outside", f"Somebody outside did not answer as they should: {told}.", hint="Try: lineaviva doctor")
+    else:
+        show_error("unforeseen", f"{type(failure).__name__}: {told}", hint="All of it: LINEAVIVA_LOG_LEVEL=DEBUG")
+    return 2
 
 
 def _help_hint(refusal: TyperException) -> str:

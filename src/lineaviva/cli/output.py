@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
@@ -63,6 +64,6 @@ def show_error(code: str, message: str, *, field: str | None = None, hint: str =
     if "--json" in sys.argv:
         print_json({"error": {"code": code, "message": message, "field": field}})
         return
-    errors.print(f"[bold red]Error:[/] {message}", highlight=False)
+    errors.print(f"[bold red]Error:[/] {escape(message)}", highlight=False)
     if hint:
-        errors.print(hint, highlight=False)
+        errors.print(hint, highlight=False, markup=False)

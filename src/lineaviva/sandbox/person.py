@@ -1,4 +1,4 @@
-"""A person at the pretend bank's page, without a browser: reads a form, fills it in, sends it, follows where it leads."""
+"""A person at the pretend bank, without a browser: reads a form, fills it in, sends it, follows where it leads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pretend outside world on loopback: which programs it has, where they listen, and what the keeper must know of them.
+"""The pretend outside world on loopback: its programs, where they listen, and what the keeper must know of them.
 
 Each part is a process of its own that speaks the same protocol as the real thing.
 """

@@ -124,6 +124,56 @@ def test_any_column_can_be_written(register: Register, task: Write, now: datetim
     assert len(others) == 2
 
 
+class Careful(Task):
+    """A model that does something of its own when it is loaded."""
+
+    class Meta:
+        proxy = True
+        app_label = "agenda_app"
+
+    @classmethod
+    def from_db(cls, *args: Any, **kwargs: Any) -> Careful:
+        row = super().from_db(*args, **kwargs)
+        row.loaded_note = row.note  # type: ignore[attr-defined]
+        return row
+
+
+def test_a_claimed_row_is_as_the_orm_would_have_loaded_it(register: Register, task: Write, now: datetime) -> None:
+    first = task(look_at=None)
+    row = task(note="a", detail={"b": [1]}, seen_at=now, before=first, steps=3)
+    seen: list[Task] = []
+
+    @register(Task)
+    def look(each: Task, at: datetime) -> agenda.Outcome:
+        loaded = Task.objects.get(pk=each.pk)
+        names = [field.attname for field in Task._meta.concrete_fields]
+        assert {name: getattr(each, name) for name in names} == {name: getattr(loaded, name) for name in names}
+        assert each == loaded
+        assert (each._state.adding, each._state.db, each.before) == (False, "default", first)
+        assert each.get_deferred_fields() == set()
+        each.note = "saved by the step"
+        each.save(update_fields=["note"])
+        seen.append(each)
+        return agenda.rest()
+
+    assert agenda.run_due(now) == 1
+    row.refresh_from_db()
+    assert (row.note, len(seen)) == ("saved by the step", 1)
+
+
+def test_a_model_s_own_way_of_loading_is_kept(register: Register, task: Write, now: datetime) -> None:
+    task(note="mine")
+    seen: list[str] = []
+
+    @register(Careful)
+    def look(each: Any, at: datetime) -> agenda.Outcome:
+        seen.append(each.loaded_note)
+        return agenda.rest()
+
+    assert agenda.run_due(now) == 1
+    assert seen == ["mine"]
+
+
 def test_a_relation_is_written_by_object_or_key(register: Register, task: Write, now: datetime) -> None:
     first, second, third = task(look_at=None), task(), task()
 

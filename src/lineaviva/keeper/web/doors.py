@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
+from allauth.account.adapter import get_adapter
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -54,7 +55,8 @@ def not_too_often(name: str, *, per_minute: int, burst: int) -> Callable[[View],
     def decorate(view: View) -> View:
         @wraps(view)
         def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            key = f"{name}:{request.META.get('REMOTE_ADDR', '')}"
+            # By allauth's settings, which also say how many proxies stand in front.
+            key = f"{name}:{get_adapter(request).get_client_ip(request)}"
             if limits.take(key, per_minute=per_minute, burst=burst, now=clock.now()):
                 raise TooMany("That was too often. Wait a minute and try again.")
             return view(request, *args, **kwargs)

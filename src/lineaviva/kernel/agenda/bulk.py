@@ -43,13 +43,13 @@ def line(table: Table, claimed: Claimed, outcome: Outcome, *, guarded: bool, wel
     """
     row, token, wakes, look_at, state = claimed
     at, changes, _ = outcome
-    stamp, value = table.stamp, table.value
+    text, value = table.text, table.value
     group = Group(table.update(tuple(changes), guarded, well), token, state if guarded else None)
     values = (
         row.pk,
         wakes,
-        stamp(look_at),
-        None if at is None else stamp(at),
+        text(look_at),
+        None if at is None else text(at),
         *[value(name, new) for name, new in changes.items()],
     )
     return Line(group, values, claimed)

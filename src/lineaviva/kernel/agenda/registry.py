@@ -38,7 +38,7 @@ class Handler:
         return self.name, self.model._meta.label, self.states
 
     def overlaps(self, other: Handler) -> bool:
-        if self.model is not other.model:
+        if self.model._meta.concrete_model is not other.model._meta.concrete_model:
             return False
         return self.states is None or other.states is None or bool({*self.states} & {*other.states})
 

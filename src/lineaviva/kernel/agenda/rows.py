@@ -67,4 +67,4 @@ def _at_latest(now: datetime) -> Case:
 def _models() -> list[type[AgendaRow]]:
     from lineaviva.kernel.agenda.models import AgendaRow
 
-    return [model for model in apps.get_models() if issubclass(model, AgendaRow)]
+    return [model for model in apps.get_models() if issubclass(model, AgendaRow) and not model._meta.proxy]

@@ -79,7 +79,7 @@ def _read(path: Path) -> Kept:
     return Kept(
         name=path.stem,
         to=str(message["To"] or ""),
-        subject=str(message["Subject"] or ""),
+        subject=str(message["Subject"] or "").strip(),
         date=str(message["Date"] or ""),
         text=plain or html,
         html=html,
