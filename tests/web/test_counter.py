@@ -33,6 +33,7 @@ def test_a_code_is_asked_for(clerk: Client) -> None:
 def test_the_code_shows_the_order(cash: ProductOrder, clerk: Client) -> None:
     text = words(clerk.get("/counter/", {"code": f" {cash.code[:4].lower()} {cash.code[4:]} "}))
     assert "Mum · TIM …4567 Product TIM 5 € Until Tue 24 Nov 2026 12:00" in text
+    assert "Waiting for cash" in text
     assert "I have received €5.00 in cash" in text
 
 

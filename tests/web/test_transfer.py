@@ -59,10 +59,10 @@ def test_changes_are_named(mum: Line, page: Client) -> None:
 
 
 def test_wrong_rows_are_named_and_nothing_can_be_saved(page: Client) -> None:
-    response = upload(page, HEAD + "12,vodafone,,\n347 765 4321,orange,,\n347 765 4322,tim,,tomorrow\n")
+    response = upload(page, HEAD + "12,vodafone,,\n347 765 4321,orange,,\n347 765 4322,tim,,tomorrow\n1,none,,\n")
     text = words(response)
     assert response.status_code == 400
-    assert "3 rows are not right. Nothing is saved until all are." in text
+    assert "4 rows are not right. Nothing is saved until all are." in text
     assert "2 msisdn This is not an Italian mobile number." in text
     assert "3 operator We do not know this operator." in text
     assert "4 last_topup This is not a day." in text

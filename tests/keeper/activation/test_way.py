@@ -389,6 +389,7 @@ def test_a_line_that_was_removed_meanwhile_is_renewed_nevertheless(way: Way, car
     way.look()
     assert states(order) == ("active", "succeeded")
     assert carrier.credited(f"LV-{order.code}") == (1, 500)
+    assert LineEvent.objects.filter(reference=f"order:{order.code}").count() == 1
     assert money_balance() == delivered()
 
 

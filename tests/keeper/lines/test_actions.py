@@ -147,11 +147,13 @@ class TestEvents:
         assert refusal.value.field == "kind"
         assert kinds(line) == ["registered", "topup"]
 
-    def test_a_removed_line_takes_none(self, anna: User, now: datetime) -> None:
+    def test_a_removed_line_takes_it_and_has_it_when_restored(self, anna: User, now: datetime) -> None:
         line = factories.line(holder=anna)
         line_remove(line=line, by=anna, now=now)
-        with pytest.raises(NotFound):
-            line_event_record(line=line, kind="topup", on=date(2026, 11, 22), reference="x", now=now)
+        line_event_record(line=line, kind="topup", on=date(2026, 11, 22), reference="order:A", now=now)
+        line_restore(line=line, by=anna, now=now)
+        line.refresh_from_db()
+        assert (line.extended_on, line.removed_at) == (date(2026, 11, 22), None)
 
 
 class TestTelling:

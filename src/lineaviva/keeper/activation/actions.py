@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-import structlog
 from django.db import transaction
 from django.db.models import F
 
@@ -26,9 +25,7 @@ from lineaviva.keeper.payments.queries import paying_attempt
 from lineaviva.keeper.reminders.actions import reminders_cancel
 from lineaviva.kernel import agenda
 from lineaviva.kernel.clock import rome_date
-from lineaviva.kernel.errors import NotFound
 
-log = structlog.get_logger()
 _OPEN = (ActivationState.WAITING, ActivationState.SENT, ActivationState.UNKNOWN)
 
 
@@ -98,21 +95,17 @@ def _line_renew(activation: Activation, result: Result, now: datetime) -> None:
     order = activation.order
     at = rules.happened_at(result.done_at, sent_at=activation.sent_at, now=now)
     told = {name: day.isoformat() for name, day in result.dates.items()}
-    try:
-        line_event_record(
-            line=order.line,
-            kind=order.offering.kind,
-            on=rome_date(at),
-            reference=f"order:{order.code}",
-            by=order.placed_by,
-            amount_minor=order.quote.price_minor,
-            extends=order.offering.extends,
-            detail={"operator_reference": result.operator_reference, **({"operator_dates": told} if told else {})},
-            now=now,
-        )
-    except NotFound:
-        # Taken off its holder's list since it was paid for: the renewal is true nevertheless.
-        log.warning("activation_of_removed_line", order=order.code)
+    line_event_record(
+        line=order.line,
+        kind=order.offering.kind,
+        on=rome_date(at),
+        reference=f"order:{order.code}",
+        by=order.placed_by,
+        amount_minor=order.quote.price_minor,
+        extends=order.offering.extends,
+        detail={"operator_reference": result.operator_reference, **({"operator_dates": told} if told else {})},
+        now=now,
+    )
 
 
 @transaction.atomic

@@ -94,11 +94,12 @@ def line_event_record(
     """Write down what was seen to happen to the line, and reckon its dates again.
 
     The same line, kind and reference again gives the event that is there and changes nothing. `extends` is what the
-    source itself knows about whether this moves the dates; None leaves it to the rulebook.
+    source itself knows about whether this moves the dates; None leaves it to the rulebook. A line that was removed
+    meanwhile takes it too: what happened is true, and the line may be restored.
     """
     if kind not in EventKind.values:
         raise InvalidInput(f"{kind!r} is no kind of event.", code="kind_unknown", field="kind")
-    locked = _locked(line)
+    locked = _locked(line, removed=True)
     event, fresh = LineEvent.objects.get_or_create(
         line=locked,
         kind=kind,

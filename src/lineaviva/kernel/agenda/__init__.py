@@ -10,6 +10,9 @@
 Due rows are claimed in batches under a lease that is committed before anything else happens; a step runs outside any
 transaction; outcomes are written for the whole batch in one. A step may therefore run twice (its worker died, or its
 lease ran out): whatever it does outside must carry the row's own reference as its idempotency key.
+
+Others may change a row while a worker holds it: columns that a step returns are void if the row's `state` is no longer
+what it saw, and a `wake` meanwhile leaves the row due. A settle function sees the row as it is and decides by that.
 """
 
 from __future__ import annotations

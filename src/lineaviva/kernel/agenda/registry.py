@@ -79,7 +79,7 @@ def registered() -> list[Handler]:
 def _check(new: Handler) -> None:
     if new.lease <= timedelta(0) or new.batch < 1:
         raise ImproperlyConfigured(f"{new.name}: a lease and a batch must be above zero.")
-    if new.model._meta.parents:
+    if new.model._meta.parents and not new.model._meta.proxy:
         raise ImproperlyConfigured(f"{new.name}: a row on the agenda lives in one table.")
     if new.states is not None:
         if not any(field.name == "state" for field in new.model._meta.concrete_fields):

@@ -67,6 +67,8 @@ class Table:
         fields: list[Any] = list(model._meta.concrete_fields)
         self.model = model
         self.postgres = postgres
+        # An instant as `write` takes it.
+        self.text: Callable[[datetime], str] = _text if postgres else _utc_text
         # PostgreSQL takes all rows of `write` in one statement, SQLite one after the other.
         self.writes_at_once = postgres
         self._quote: Any = database().ops.quote_name
@@ -183,10 +185,6 @@ class Table:
         """An instant as this database's driver takes it; as text for SQLite, in the form in which Django writes it."""
         return at if self.postgres else _utc_text(at)
 
-    def text(self, at: datetime) -> str:
-        """An instant as `write` takes it."""
-        return _text(at) if self.postgres else _utc_text(at)
-
     def value(self, name: str, value: Any) -> Any:
         """A new value of a column as the driver takes it. Raises KeyError, TypeError or ValueError."""
         if value is None or type(value) is self._plain[name]:
@@ -225,7 +223,7 @@ class Table:
             "WHEN t.wakes <> v.wakes THEN t.look_at "
             "WHEN t.look_at IS DISTINCT FROM v.seen THEN LEAST(t.look_at, v.look_at) ELSE v.look_at END "
             f"FROM unnest({arrays}) AS v({columns}) WHERE t.{self._key} = v.id AND t.leased_by = %s AND "
-            + ("t.state IS NOT DISTINCT FROM %s" if guarded else "%s IS NOT DISTINCT FROM NULL")
+            + ("t.state IS NOT DISTINCT FROM %s" if guarded else "%s::text IS NULL")
         )
 
     def _update_sqlite(self, names: tuple[str, ...], guarded: bool, well: bool) -> str:

@@ -13,10 +13,10 @@ import structlog
 from django.db import Error, InterfaceError, OperationalError, connection, transaction
 
 from lineaviva.kernel.agenda.backoff import after_error, describe
-from lineaviva.kernel.agenda.bulk import Line, line, write_lines
+from lineaviva.kernel.agenda.bulk import Bulk
 from lineaviva.kernel.agenda.claim import Claimed
 from lineaviva.kernel.agenda.outcome import Outcome
-from lineaviva.kernel.agenda.sql import Table, table_of, whole
+from lineaviva.kernel.agenda.sql import table_of, whole
 
 if TYPE_CHECKING:
     from lineaviva.kernel.agenda.registry import Handler
@@ -36,12 +36,12 @@ class Result(NamedTuple):
     said: Outcome | Exception
 
 
-class Written(NamedTuple):
-    """A line and, where the step failed, why."""
+class Failure(NamedTuple):
+    """Why a step failed and what becomes of its row."""
 
-    line: Line
+    claimed: Claimed
+    error: Exception
     outcome: Outcome
-    error: Exception | None
 
 
 def write(handler: Handler, results: Sequence[Result], now: datetime) -> None:
@@ -51,39 +51,40 @@ def write(handler: Handler, results: Sequence[Result], now: datetime) -> None:
     was written has no lease any more.
     """
     waiting = deque(results)
-    settling = any(isinstance(said, Outcome) and said.then is not None for _, said in results)
+    several = not table_of(handler.model).writes_at_once or any(
+        isinstance(said, Outcome) and said.then is not None for _, said in results
+    )
     while waiting:
         tried: list[Result] = []
         try:
-            with whole(settling or not table_of(handler.model).writes_at_once):
-                written = _write_some(handler, waiting, tried, now)
+            with whole(several):
+                failures = _write_some(handler, waiting, tried, now)
         except Exception as error:  # noqa: BLE001 - the driver also refuses values by errors that are no database errors
             _raise_if_unreachable(error)
             # One of them cannot be written, or met a deadlock: each alone, so that it does not hold up the others.
             for result in tried:
                 _write_alone(handler, result, now)
         else:
-            _report(handler, written)
+            _report(handler, failures)
 
 
-def _write_some(handler: Handler, waiting: deque[Result], tried: list[Result], now: datetime) -> list[Written]:
+def _write_some(handler: Handler, waiting: deque[Result], tried: list[Result], now: datetime) -> list[Failure]:
     until = time.monotonic() + _LONGEST
-    table = table_of(handler.model)
-    written = []
+    bulk, failures = Bulk(handler), []
     while waiting and (not tried or time.monotonic() < until):
         tried.append(waiting.popleft())
-        written += _decide(handler, table, tried[-1], now)
-    write_lines(handler, [each.line for each in written])
-    return written
+        if (failure := _decide(handler, bulk, tried[-1], now)) is not None:
+            failures.append(failure)
+    bulk.write()
+    return failures
 
 
 def _write_alone(handler: Handler, result: Result, now: datetime) -> None:
     for pause in (*_PAUSES, None):
         try:
             with transaction.atomic():
-                written = _decide(handler, table_of(handler.model), result, now)
-                write_lines(handler, [each.line for each in written])
-            return _report(handler, written)
+                failures = _write_some(handler, deque([result]), [], now)
+            return _report(handler, failures)
         except Exception as error:  # noqa: BLE001 - as above; written with the row
             _raise_if_unreachable(error)
             broken = error
@@ -94,16 +95,17 @@ def _write_alone(handler: Handler, result: Result, now: datetime) -> None:
 
 
 def _write_failure(handler: Handler, claimed: Claimed, error: Exception, now: datetime) -> None:
-    failed = _failed(table_of(handler.model), claimed, error, now)
+    bulk = Bulk(handler)
+    failure = _failed(bulk, claimed, error, now)
     try:
         with transaction.atomic():
-            write_lines(handler, [failed.line])
+            bulk.write()
     except Exception as worse:  # noqa: BLE001 - as above
         _raise_if_unreachable(worse)
         # Its lease keeps it from coming back at once; the others go on.
         log.error("agenda_row_unwritable", handler=handler.name, id=claimed.row.pk, error=describe(worse))
     else:
-        _report(handler, [failed])
+        _report(handler, [failure])
 
 
 def _raise_if_unreachable(error: Exception) -> None:
@@ -111,58 +113,56 @@ def _raise_if_unreachable(error: Exception) -> None:
         raise error
 
 
-def _decide(handler: Handler, table: Table, result: Result, now: datetime) -> list[Written]:
-    """The row's new values; none if another worker has it by now."""
+def _decide(handler: Handler, bulk: Bulk, result: Result, now: datetime) -> Failure | None:
+    """Add the row's new values to `bulk`, unless another worker has it by now."""
     claimed, said = result
     if isinstance(said, Exception):
-        return [_failed(table, claimed, said, now)]
+        return _failed(bulk, claimed, said, now)
     try:
         if said.then is None:
-            return [Written(line(table, claimed, said, guarded=table.has_state), said, None)]
-        with transaction.atomic():
-            return _settle(handler, table, claimed, said)
+            bulk.add(claimed, said)
+        else:
+            with transaction.atomic():
+                _settle(handler, bulk, claimed, said)
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:  # noqa: BLE001 - it is the row's own failure and is kept with it
-        return [_failed(table, claimed, error, now)]
+        return _failed(bulk, claimed, error, now)
+    return None
 
 
-def _settle(handler: Handler, table: Table, claimed: Claimed, said: Outcome) -> list[Written]:
+def _settle(handler: Handler, bulk: Bulk, claimed: Claimed, said: Outcome) -> None:
     rows = handler.model._base_manager.select_for_update()
     row = rows.filter(pk=claimed.row.pk, leased_by=claimed.token).first()
     if row is None or said.then is None:
         log.warning("agenda_lease_lost", handler=handler.name, id=claimed.row.pk)
-        return []
+        return
     then = said.then(row)
     if not isinstance(then, Outcome) or then.then is not None:
         raise TypeError(f"what {handler.name} settles by must return rest() or again()")
-    final = Outcome(then.at, {**said.changes, **then.changes})
-    # Not guarded by the state: the function saw the row as it is, and may have changed its state itself.
-    return [Written(line(table, claimed, final, guarded=False), final, None)]
+    bulk.add(claimed, Outcome(then.at, {**said.changes, **then.changes}), settled=True)
 
 
-def _failed(table: Table, claimed: Claimed, error: Exception, now: datetime) -> Written:
+def _failed(bulk: Bulk, claimed: Claimed, error: Exception, now: datetime) -> Failure:
     row = claimed.row
     outcome = after_error(error, failures=row.failures, delays=row.delays, now=now)
-    return Written(line(table, claimed, outcome, guarded=False, well=False), outcome, error)
+    bulk.add(claimed, outcome, failed=True)
+    return Failure(claimed, error, outcome)
 
 
-def _report(handler: Handler, written: Sequence[Written]) -> None:
+def _report(handler: Handler, failures: Sequence[Failure]) -> None:
     """One log line for each failure: what and where, no content of the row."""
-    for each in written:
-        if each.error is None:
-            continue
-        stuck = "stuck_reason" in each.outcome.changes
-        log.log(
-            40 if stuck else 30,
+    for claimed, error, outcome in failures:
+        stuck = "stuck_reason" in outcome.changes
+        (log.error if stuck else log.warning)(
             "agenda_step_failed",
             handler=handler.name,
             model=handler.model._meta.label,
-            id=each.line.claimed.row.pk,
-            error=describe(each.error),
-            where=_where(each.error),
+            id=claimed.row.pk,
+            error=describe(error),
+            where=_where(error),
             stuck=stuck,
-            next_look=each.outcome.at.isoformat() if each.outcome.at else None,
+            next_look=outcome.at.isoformat() if outcome.at else None,
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
@@ -58,7 +57,7 @@ def _facts(request: HttpRequest, status: int, sentence: str) -> dict[str, Any]:
     return {
         "title": _titles().get(status, _("That did not work")),
         "sentence": sentence or words.by_status(status),
-        "status": f"{status} {HTTPStatus(status).phrase}",
+        "status": status,
         "again": doors.safe_path(request, request.path, "") if again else "",
     }
 

@@ -53,6 +53,7 @@ class Plan:
 
     rows: list[Row]
     errors: list[Wrong]
+    wrong_rows: int
     added: int
     changed: int
     same: int
@@ -115,6 +116,7 @@ def _plan(found: ImportPlan) -> Plan:
     return Plan(
         rows=[Row(row.line, row.msisdn, _act(row)) for row in moving[:_SHOWN]],
         errors=[_wrong(error) for error in found.errors[:_SHOWN]],
+        wrong_rows=len({error.line for error in found.errors}),
         added=found.count("add"),
         changed=found.count("change"),
         same=found.count("unchanged"),
