@@ -5,6 +5,7 @@ import tempfile
 
 os.environ["LINEAVIVA_PROGRAM"] = "all"
 os.environ.setdefault("LINEAVIVA_HOME", tempfile.mkdtemp(prefix="lineaviva-test-home-"))
+os.environ["COLUMNS"] = "160"  # tables are read by tests: they must not depend on who watches
 os.environ.setdefault("LINEAVIVA_SECRET_KEY", "a key for tests only, long enough to be taken")
 
 from lineaviva.config.settings import *  # noqa: F403

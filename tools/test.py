@@ -44,6 +44,10 @@ def tool(name: str) -> str:
     return str(BIN / name)
 
 
+# One more process than cores: some tests wait for programs that they have started.
+PYTEST = (tool("pytest"), "-q", "-n", str((os.cpu_count() or 1) + 1), "--dist", "loadgroup")
+
+
 def checks() -> bool:
     """Style, types, the dependency rule, migrations, translations, the budgets for functions and files."""
     results = [
@@ -60,16 +64,20 @@ def checks() -> bool:
 
 def sqlite() -> bool:
     """Every test but the browser's, on SQLite."""
-    return run(tool("pytest"), "-q", "-n", "2", "--dist", "loadgroup", "-m", "not browser", *_durations())
+    return run(*PYTEST, "-m", "not browser", *_durations())
 
 
 def postgresql() -> bool:
-    """Every test that touches a database, on PostgreSQL."""
+    """Every test below the pages that touches a database, on PostgreSQL; pages and sandbox are the same on both."""
     with postgres() as url:
         return run(
-            tool("pytest"), "-q", "-n", "2", "--dist", "loadgroup", "-m", "db and not browser", *_durations(),
+            *(*PYTEST, "-m", "db and not browser", *_durations()),
+            *(
+                f"tests/{name}"
+                for name in ("kernel", "keeper", "carrier", "contracts", "stories", "cli/test_keeping.py")
+            ),
             LINEAVIVA_DATABASE_URL=url,
-        )  # fmt: skip
+        )
 
 
 def browser() -> bool:

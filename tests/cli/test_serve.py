@@ -82,9 +82,9 @@ def test_the_demo_goes_the_whole_way(lineaviva: Command) -> None:
 
 
 def test_killed_programs_and_a_failing_outside_lose_and_double_nothing(tmp_path: Path) -> None:
-    argv = [sys.executable, "bench/faults.py", "--orders", "24", "--seed", "7", "--json"]
+    argv = [sys.executable, "bench/faults.py", "--orders", "12", "--seed", "7", "--json"]
     ran = subprocess.run(argv, cwd=ROOT, env=command_env(tmp_path), capture_output=True, text=True, timeout=400)
     assert ran.returncode == 0, ran.stdout + ran.stderr[-3000:]
     found = json.loads(ran.stdout)
-    assert (found["orders"], found["wrong"]) == (24, [])
-    assert found["kills"] > 3
+    assert (found["orders"], found["wrong"]) == (12, [])
+    assert found["kills"] > 1
