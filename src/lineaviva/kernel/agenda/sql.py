@@ -15,7 +15,6 @@ from functools import cache, lru_cache
 from types import NoneType
 from typing import TYPE_CHECKING, Any, cast
 
-import psycopg
 from django.db import connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.base import ModelState
@@ -290,6 +289,8 @@ def _quoted(text: str) -> str:
 
 def _read_times_in_c(cursor: Any) -> None:
     """Django reads timestamptz in Python; the driver has the same UTC instants in a tenth of the time."""
+    import psycopg  # only where it is there already
+
     times = psycopg.adapters.types["timestamptz"].oid
     loader = psycopg.adapters.get_loader(times, psycopg.pq.Format.TEXT)
     if loader is not None:
