@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+import hypothesis
 import pytest
 
 from lineaviva.kernel import clock as kernel_clock
 from lineaviva.kernel.clock import ROME, FrozenClock
+
+# Enough to find a slip each time the suite runs, few enough that it runs often.
+hypothesis.settings.register_profile("suite", max_examples=40, deadline=None, database=None)
+hypothesis.settings.load_profile("suite")
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=ROME)
 

@@ -44,8 +44,7 @@ def tool(name: str) -> str:
     return str(BIN / name)
 
 
-# One more process than cores: some tests wait for programs that they have started.
-PYTEST = (tool("pytest"), "-q", "-n", str((os.cpu_count() or 1) + 1), "--dist", "loadgroup")
+PYTEST = (tool("pytest"), "-q", "-n", str(os.cpu_count() or 1), "--dist", "loadgroup")
 
 
 def checks() -> bool:

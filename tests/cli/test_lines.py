@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import stat
 import sys
+from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,10 @@ from lineaviva.cli import output
 from lineaviva.cli.main import main
 from lineaviva.keeper.accounts.models import User
 from lineaviva.keeper.lines.models import Line
+from lineaviva.kernel.clock import ROME
 from tests.cli.conftest import Command
 
-CLOCK = {"LINEAVIVA_CLOCK": "2026-11-22T12:00:00+01:00"}
+NOON = datetime(2026, 11, 22, 12, tzinfo=ROME)
 FILE = (
     "msisdn,operator,sim_type,iccid,eid,label,holder_email,last_topup,plan,plan_expires_on,auto_renew\n"
     "+393471234567,tim,physical,,,妈妈,anna@example.org,2025-12-01,,,no\n"
@@ -25,10 +28,12 @@ FILE = (
 
 @pytest.fixture
 def home(lineaviva: Command) -> Command:
-    """The command in a home that has its database, on 22 November 2026."""
+    """The command in a home that has its database, on 22 November 2026, each time five minutes later."""
+    times = count()
 
     def run(*words: str, **env: str):  # type: ignore[no-untyped-def]
-        return lineaviva(*words, **{**CLOCK, **env})
+        at = NOON + next(times) * timedelta(minutes=5)
+        return lineaviva(*words, **{"LINEAVIVA_CLOCK": at.isoformat(), **env})
 
     assert run("migrate").code == 0
     return run
