@@ -77,10 +77,7 @@ def postgresql() -> bool:
     with postgres() as url:
         return run(
             *(*PYTEST, "-m", "db and not browser", *_durations()),
-            *(
-                f"tests/{name}"
-                for name in ("kernel", "keeper", "carrier", "contracts", "stories", "cli/test_keeping.py")
-            ),
+            *(f"tests/{name}" for name in ON_POSTGRESQL),
             LINEAVIVA_DATABASE_URL=url,
         )
 
