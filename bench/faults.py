@@ -313,6 +313,11 @@ def wait_until(look: Callable[[], bool], seconds: float = 20) -> None:
         time.sleep(0.05)
 
 
+def tell(text: str) -> None:
+    """Where the run is, on one line."""
+    print(f"\r{text:<70}", end="", file=sys.stderr, flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--orders", type=int, default=300)
@@ -320,7 +325,6 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     start = time.monotonic()
-    tell = lambda text: print(f"\r{text:<70}", end="", file=sys.stderr, flush=True)  # noqa: E731
     found = run(asked.orders, asked.seed, tell)
     print(file=sys.stderr)
     found["seconds"] = round(time.monotonic() - start, 1)
