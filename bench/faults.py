@@ -242,6 +242,7 @@ def findings(world: World, codes: list[str]) -> dict[str, Any]:
         "states": dict(states),
         "receipts": len(numbers),
         "money": vars(money),
+        "stuck": sorted(f"stuck: {row.__class__.__name__} {row.pk}: {row.stuck_reason}" for row in agenda.stuck()),
         "wrong": wrong,
     }
 
@@ -256,6 +257,10 @@ def order_faults(
         return [f"doubled: {seen}"]
     if order.state == "active" and (credits != 1 or (card and charges - refunds != 1)):
         return [f"active, but {seen}"]
+    if order.state == "active" and not stuck and not hasattr(order, "receipt"):
+        return [f"active without a receipt: {order.code}"]
+    if order.state != "active" and hasattr(order, "receipt"):
+        return [f"a receipt, but {seen}"]
     if order.state == "refunded" and not stuck and (credits != 0 or charges != refunds):
         return [f"refunded, but {seen}"]
     return []

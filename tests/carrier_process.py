@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -13,13 +13,10 @@ from typing import Any
 import httpx
 import psycopg
 
-TOKEN = "a token that the tests and the carrier agreed on"
+from lineaviva.cli.demo import free_port
+from tests import migrated
 
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+CLIENT_ID, SECRET = "partner", "5f1c" * 4 + "09ab7e3d28c64f71b2a05d9e83c6f4171d3e5b79a0c2e4f6"
 
 
 class CarrierProcess:
@@ -34,31 +31,29 @@ class CarrierProcess:
         self.url = f"http://127.0.0.1:{self.port}"
         self._database = ""
         self._process: subprocess.Popen[bytes] | None = None
+        self._token = ""
         self.env = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("LINEAVIVA_", "DJANGO_"))},
             "LINEAVIVA_PROGRAM": "carrier",
             "LINEAVIVA_HOME": str(home),
-            "LINEAVIVA_DATABASE_URL": self._make_database(),
+            "LINEAVIVA_DATABASE_URL": self._make_database(home),
             "LINEAVIVA_SECRET_KEY": "for tests",
             "LINEAVIVA_CARRIER_OPERATOR": operator,
-            "LINEAVIVA_TMF_TOKEN": TOKEN,
+            "LINEAVIVA_SANDBOX_CLIENT": f"{CLIENT_ID}:{SECRET}",
             "LINEAVIVA_PUBLIC_URL": self.url,
             "LINEAVIVA_SANDBOX": "yes",
             # It starts on the day on which the tests' own clock stands still.
             "LINEAVIVA_CLOCK": "2026-11-22T12:00:00+01:00",
             "DJANGO_SETTINGS_MODULE": "lineaviva.config.settings",
         }
-        subprocess.run([sys.executable, "-m", "django", "migrate", "--verbosity", "0"], env=self.env, check=True)
 
-    def _make_database(self) -> str:
+    def _make_database(self, home: Path) -> str:
         server = os.environ.get("LINEAVIVA_DATABASE_URL", "")
         if not server.startswith("postgres"):
+            migrated.home("carrier", home)
             return ""
         self._database = f"lineaviva_carrier_{self.operator}_{os.getpid()}"
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {self._database}")
-        address, _, options = server.partition("?")
-        return f"{address.rpartition('/')[0]}/{self._database}?{options}"
+        return migrated.database("carrier", server, self._database)
 
     def start(self, workers: int = 1) -> CarrierProcess:
         argv = [
@@ -134,7 +129,25 @@ class CarrierProcess:
         return found["times"], found["minor"]
 
     def get(self, path: str, **params: str) -> httpx.Response:
-        return httpx.get(self.url + path, params=params, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10)
+        return httpx.get(self.url + path, params=params, headers=self.headers(), timeout=10)
 
     def post(self, path: str, body: Any) -> httpx.Response:
-        return httpx.post(self.url + path, json=body, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10)
+        return httpx.post(self.url + path, json=body, headers=self.headers(), timeout=10)
+
+    def let_in(self) -> dict[str, str]:
+        """Headers of a client that may do everything, let in as an operator lets one in."""
+        argv = [sys.executable, "-m", "lineaviva.cli.main", "carrier", "clients", "add", "Ours"]
+        argv += ["--operator", self.operator, "--scope", "all", "--json"]
+        made = json.loads(subprocess.run(argv, env=self.env, check=True, capture_output=True).stdout)
+        form = {"grant_type": "client_credentials"}
+        client = (made["client_id"], made["client_secret"])
+        answer = httpx.post(f"{self.url}/oauth2/token", data=form, auth=client, timeout=10).raise_for_status()
+        return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+    def headers(self) -> dict[str, str]:
+        """Those of the partner's client, by one token for the whole run."""
+        if not self._token:
+            form = {"grant_type": "client_credentials"}
+            answer = httpx.post(f"{self.url}/oauth2/token", data=form, auth=(CLIENT_ID, SECRET), timeout=10)
+            self._token = answer.raise_for_status().json()["access_token"]
+        return {"Authorization": f"Bearer {self._token}"}

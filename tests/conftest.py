@@ -4,18 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cache
+from typing import Any
 
+import httpx
 import hypothesis
 import pytest
+from django.test import TransactionTestCase
 
+from lineaviva.config import logging
 from lineaviva.kernel import clock as kernel_clock
 from lineaviva.kernel.clock import ROME, FrozenClock
+from tests import database, migrated
+from tests.sandbox.provider.process import Bank, Shop
+from tests.scheduling import ByFile, turn
 
 # Enough to find a slip each time the suite runs, few enough that it runs often.
 hypothesis.settings.register_profile("suite", max_examples=40, deadline=None, database=None)
 hypothesis.settings.load_profile("suite")
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=ROME)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The database; after each test that commits it is as it was before."""
+    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patched:
+        bring_back = database.way_back()
+        patched.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: bring_back())
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def frugal() -> Iterator[None]:
+    """What costs time or noise in every test, and proves nothing."""
+    with pytest.MonkeyPatch.context() as patched:
+        # A client of httpx reads every root certificate when it is made, which takes longer than most tests.
+        patched.setattr("httpx._transports.default.create_ssl_context", cache(httpx.create_ssl_context))
+        # A command that runs in this process leaves the log to pytest: the stderr that it sees is closed afterwards.
+        patched.setattr(logging, "configure", lambda *, level="INFO": None)
+        yield
+
+
+@pytest.fixture(scope="session")
+def shop() -> Iterator[Shop]:
+    shop = Shop()
+    yield shop
+    shop.stop()
+
+
+@pytest.fixture(scope="session")
+def bank(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+    """The sandbox's payment provider, one for all tests of a worker: make it `forget` before."""
+    bank = Bank(tmp_path_factory.mktemp("bank"), shop.url)
+    yield bank
+    bank.kill()
 
 
 @pytest.fixture
@@ -31,8 +74,24 @@ def now(clock: FrozenClock) -> datetime:
     return clock.now()
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # in the process that starts the others
+        migrated.begin()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        migrated.end()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFile:
+    return ByFile(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what touches a database, so that the PostgreSQL run can pick just those."""
+    """The long ones first; and mark what touches a database, so that the PostgreSQL run can pick just those."""
+    items.sort(key=turn)
     for item in items:
         names = set(getattr(item, "fixturenames", ()))
         if names & {"db", "transactional_db", "django_db_setup"} or item.get_closest_marker("django_db"):

@@ -28,3 +28,12 @@ def problems(file: str, definition: str, document: Any) -> list[str]:
     """What is wrong with `document` as that definition; empty when it conforms."""
     found = _validator(file, definition).iter_errors(document)
     return [f"{'/'.join(map(str, error.absolute_path))}: {error.message}" for error in found]
+
+
+def properties(file: str, definition: str) -> dict[str, Any]:
+    """The attributes of that definition, with those that it takes over."""
+    document = json.loads((_FOLDER / f"{file}.json").read_text())["definitions"][definition]
+    found = dict(document.get("properties", {}))
+    for part in document.get("allOf", []):
+        found |= part.get("properties", {}) or properties(file, part["$ref"].rpartition("/")[2])
+    return found

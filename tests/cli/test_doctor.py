@@ -16,15 +16,15 @@ from django.db import connection
 from pytest_django import Settings
 
 from lineaviva.cli import doctor
+from lineaviva.cli.demo import free_port
 from lineaviva.cli.doctor import Check
 from lineaviva.keeper.catalogue.actions import catalogue_refresh
 from lineaviva.keeper.catalogue.models import CatalogueSource
 from lineaviva.keeper.receipts import pdf
 from lineaviva.kernel.clock import FrozenClock
-from tests.carrier_process import free_port
 from tests.cli.conftest import Command
 from tests.conftest import NOON
-from tests.keeper.catalogue.conftest import TOKEN, Carrier, carrier
+from tests.keeper.catalogue.conftest import CLIENT, Carrier, carrier
 
 __all__ = ["carrier"]
 MINUTE = timedelta(minutes=1)
@@ -56,18 +56,17 @@ def test_a_new_home_is_told_what_to_do(lineaviva: Command) -> None:
     assert ("worker", "ok") not in found  # nothing is said of rows that cannot be read
 
 
-def test_a_healthy_one(lineaviva: Command, smtp: str, carrier: Carrier) -> None:
+def test_a_healthy_one(installed: Command, smtp: str, carrier: Carrier) -> None:
     env = {
         "LINEAVIVA_SMTP_PORT": smtp.rpartition(":")[2],
         "LINEAVIVA_TMF_URLS": f"tim={carrier.url}",
-        "LINEAVIVA_TMF_TOKEN": TOKEN,
+        "LINEAVIVA_TMF_CLIENTS": f"tim={CLIENT[0]}:{CLIENT[1]}",
         "LINEAVIVA_STRIPE_API_KEY": "sk_test_1",
         "LINEAVIVA_STRIPE_WEBHOOK_SECRET": "whsec_1",
     }
-    assert lineaviva("migrate", **env).code == 0
-    assert lineaviva("catalogue", "refresh", **env).code == 0
+    assert installed("catalogue", "refresh", **env).code == 0
 
-    ran = lineaviva("doctor", "--json", **env)
+    ran = installed("doctor", "--json", **env)
 
     assert {check["state"] for check in ran.json["checks"]} == {"ok"}
     assert [check["name"] for check in ran.json["checks"]] == [
@@ -198,7 +197,8 @@ def test_a_carrier_that_answers(carrier: Carrier) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "words"), [(401, "does not take our token"), (403, "does not take our token"), (500, "answered 500")]
+    ("status", "words"),
+    [(401, "does not let our client read"), (403, "does not let our client read"), (500, "answered 500")],
 )
 def test_a_carrier_that_refuses(status: int, words: str, carrier: Carrier) -> None:
     carrier.answer = lambda path: (status, b"")
@@ -209,14 +209,31 @@ def test_a_carrier_that_refuses(status: int, words: str, carrier: Carrier) -> No
     assert words in found.detail
 
 
+@pytest.mark.parametrize(
+    ("clients", "words"),
+    [({"tim": ("keeper", "another")}, "does not take our client"), ({}, "We have no client")],
+    ids=["another secret", "no client"],
+)
+def test_a_client_that_is_refused(
+    carrier: Carrier, settings: Settings, clients: dict[str, tuple[str, str]], words: str
+) -> None:
+    settings.TMF_CLIENTS = clients
+
+    (found,) = doctor.check_carriers()
+
+    assert (found.state, carrier.asked) == ("fail", [])
+    assert words in found.detail
+    assert "LINEAVIVA_TMF_CLIENTS" in found.do
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://[", "nonsense"])
 def test_a_carrier_that_is_not_there(url: str, settings: Settings) -> None:
-    settings.TMF_URLS = {"tim": url}
+    settings.TMF_URLS, settings.TMF_CLIENTS = {"tim": url}, {"tim": CLIENT}
 
     (found,) = doctor.check_carriers()
 
     assert found.state == "fail"
-    assert "cannot be reached" in found.detail
+    assert "no token could be fetched" in found.detail
 
 
 @pytest.mark.parametrize(

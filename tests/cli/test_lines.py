@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import stat
-import sys
 from datetime import datetime, timedelta
-from itertools import count
 from pathlib import Path
 
 import pytest
 
-from lineaviva.cli import output
-from lineaviva.cli.main import main
 from lineaviva.keeper.accounts.models import User
 from lineaviva.keeper.lines.models import Line
-from lineaviva.kernel.clock import ROME
-from tests.cli.conftest import Command
+from lineaviva.kernel.clock import FrozenClock
+from tests.cli.conftest import Command, Ran
+from tests.conftest import NOON
 
-NOON = datetime(2026, 11, 22, 12, tzinfo=ROME)
 FILE = (
     "msisdn,operator,sim_type,iccid,eid,label,holder_email,last_topup,plan,plan_expires_on,auto_renew\n"
     "+393471234567,tim,physical,,,妈妈,anna@example.org,2025-12-01,,,no\n"
@@ -27,15 +22,14 @@ FILE = (
 
 
 @pytest.fixture
-def home(lineaviva: Command) -> Command:
-    """The command in a home that has its database, on 22 November 2026, each time five minutes later."""
-    times = count()
+def home(here: Command, clock: FrozenClock, db: None) -> Command:
+    """The command in this process, from noon on 22 November 2026, each time five minutes later."""
 
-    def run(*words: str, **env: str):  # type: ignore[no-untyped-def]
-        at = NOON + next(times) * timedelta(minutes=5)
-        return lineaviva(*words, **{"LINEAVIVA_CLOCK": at.isoformat(), **env})
+    def run(*words: str, **more: int) -> Ran:
+        ran = here(*words, **more)
+        clock.advance(timedelta(minutes=5))
+        return ran
 
-    assert run("migrate").code == 0
     return run
 
 
@@ -153,15 +147,11 @@ REFUSALS = [
 @pytest.mark.django_db
 @pytest.mark.parametrize(("words", "code", "field"), REFUSALS, ids=[" ".join(words) for words, _, _ in REFUSALS])
 def test_every_refusal_is_one_sentence_and_changes_nothing(
-    words: list[str], code: str, field: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: list[str], code: str, field: str, here: Command
 ) -> None:
-    """In this process: what is asked here is said before any of the machinery around a command matters."""
-    monkeypatch.setattr(sys, "argv", ["lineaviva", *words, "--json"])
-    monkeypatch.setattr(output, "setup_django", lambda: None)
-    with pytest.raises(SystemExit) as stop:
-        main()
-    assert stop.value.code == 2
-    error = json.loads(capsys.readouterr().out)["error"]
+    ran = here(*words, "--json")
+    assert ran.code == 2
+    error = ran.json["error"]
     assert (error["code"], error["field"]) == (code, field)
     assert error["message"].endswith(".")
     assert not User.objects.exists()
@@ -180,14 +170,31 @@ def test_people(home: Command) -> None:
     assert home("users", "role", "chen@example.org", "operations", "--json").json["role"] == "operations"
     link = home("users", "link", "chen@example.org", "--hours", "1", "--json").json
     assert link["url"].startswith("http://127.0.0.1:8000/sign-in/")
-    assert link["until"].startswith("2026-11-22T12:00:0")
-    plain = home("users", "link", "chen@example.org", COLUMNS="40").out.strip()
+    # It is the fourth command, a quarter of an hour on, and the link is good for an hour.
+    assert datetime.fromisoformat(link["until"]) == NOON + timedelta(minutes=15, hours=1)
+    plain = home("users", "link", "chen@example.org", width=40).out.strip()
     assert "\n" not in plain
     assert plain.startswith("http://127.0.0.1:8000/sign-in/")
     assert home("users", "list", "--json").json["users"] == [{**made, "role": "operations"}]
 
 
-def test_reminders_wait_while_the_mail_server_is_away(home: Command, sheet: Path) -> None:
+# --- as processes of their own --------------------------------------------------------------------------------------
+
+
+def test_what_one_process_wrote_the_next_one_reads(installed: Command) -> None:
+    words = ["lines", "add", "347 123 4567", "--operator", "tim", "--holder", "anna@example.org"]
+    made = installed(*words, "--last-topup", "01/12/2025", "--json", LINEAVIVA_CLOCK="2026-11-22T12:00:00+01:00")
+    assert (made.code, made.json["days_left"], made.err) == (0, 9, "")
+    due = installed("due", "--json", LINEAVIVA_CLOCK="2026-11-24T12:00:00+01:00")
+    assert (due.code, due.json["lines"]) == (0, [{**made.json, "days_left": 7}])
+    refused = installed("lines", "add", "12", "--operator", "tim")
+    assert (refused.code, refused.out, refused.err.startswith("Error: ")) == (2, "", True)
+
+
+def test_reminders_wait_while_the_mail_server_is_away(installed: Command, sheet: Path) -> None:
+    def home(*words: str, **env: str) -> Ran:
+        return installed(*words, **{"LINEAVIVA_CLOCK": NOON.isoformat(), **env})
+
     home("lines", "import", str(sheet))
     dry = home("remind", "--dry-run", "--json").json
     assert [(row["label"], row["deadline"], row["deadline_on"], row["stage"]) for row in dry["sent"]] == [

@@ -51,15 +51,24 @@ def test_every_command_takes_json_and_shows_an_example(path: tuple[str, ...], co
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_mistake_is_one_sentence_and_exit_code_2(lineaviva: Command, words: list[str], sentence: str) -> None:
-    ran = lineaviva(*words)
+def test_a_mistake_is_one_sentence_and_exit_code_2(here: Command, words: list[str], sentence: str) -> None:
+    ran = here(*words)
     assert ran.code == 2
     assert f"Error: {sentence}" in ran.err.replace("\n", " ")
     assert "Traceback" not in ran.err + ran.out
 
 
-def test_a_mistake_with_json_is_one_document(lineaviva: Command) -> None:
-    ran = lineaviva("sandbox", "faults", "iliad", "--json")
+def test_it_is_the_same_in_a_process_of_its_own(lineaviva: Command) -> None:
+    ran = lineaviva("linse")
+    assert (ran.code, ran.out, ran.err) == (
+        2,
+        "",
+        "Error: No such command 'linse'.\nSee: lineaviva --help\n",
+    )
+
+
+def test_a_mistake_with_json_is_one_document(here: Command) -> None:
+    ran = here("sandbox", "faults", "iliad", "--json")
     assert (ran.code, ran.json["error"]["field"]) == (2, "part")
 
 
@@ -70,15 +79,13 @@ def test_version_of_the_database_is_made_by_migrate_once(lineaviva: Command) -> 
     assert second.json == {"applied": []}
 
 
-def test_nothing_is_stuck_in_a_new_database(lineaviva: Command) -> None:
-    lineaviva("migrate")
-    ran = lineaviva("stuck", "--json")
+def test_nothing_is_stuck_in_a_new_database(here: Command, db: None) -> None:
+    ran = here("stuck", "--json")
     assert (ran.code, ran.json) == (0, {"stuck": []})
 
 
-def test_a_row_that_is_not_stuck_cannot_be_released(lineaviva: Command) -> None:
-    lineaviva("migrate")
-    ran = lineaviva("stuck", "--release", "activation:9")
+def test_a_row_that_is_not_stuck_cannot_be_released(here: Command, db: None) -> None:
+    ran = here("stuck", "--release", "activation:9")
     assert (ran.code, "Nothing stuck is called 'activation:9'." in ran.err) == (2, True)
 
 

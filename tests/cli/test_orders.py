@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
-from lineaviva.cli import main as command_line
 from lineaviva.cli import orders as orders_command
-from lineaviva.cli import output
 from lineaviva.keeper.accounts.models import User
 from lineaviva.keeper.lines.models import Line
 from lineaviva.keeper.orders.actions import order_activate, order_cancel, order_fail, order_pay
@@ -30,46 +22,17 @@ from lineaviva.keeper.payments.queries import paying_attempt
 from lineaviva.kernel import agenda
 from lineaviva.kernel.money import Money
 from tests import factories
-from tests.cli.conftest import command_env
+from tests.cli.conftest import Command
 from tests.keeper.orders.factories import offering
 
 NUMBER = "3391234567"
 pytestmark = pytest.mark.django_db
 
 
-@dataclass
-class Ran:
-    """What a command said, and the code it ended with."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Command = Callable[..., Ran]
-
-
 @pytest.fixture
-def lineaviva(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], clock: Any) -> Command:
-    """Run `lineaviva` with these words in this process; nobody answers its questions."""
-    monkeypatch.setattr(output, "console", Console(width=180))
-
-    def run(*words: str) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["lineaviva", *words])
-        capsys.readouterr()
-        code: int | str | None = 0
-        try:
-            command_line.main()
-        except SystemExit as end:
-            code = end.code
-        said = capsys.readouterr()
-        return Ran(int(code or 0), said.out, said.err)
-
-    return run
+def lineaviva(here: Command, clock: Any) -> Command:
+    """`lineaviva` in this process, while the clock stands still."""
+    return here
 
 
 @pytest.fixture
@@ -358,9 +321,6 @@ def test_every_command_has_an_example(lineaviva: Command, words: list[str]) -> N
     assert f"lineaviva {' '.join(words)}" in " ".join(ran.out.split())
 
 
-def test_as_a_process_of_its_own(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "lineaviva.cli.main"]
-    env = command_env(tmp_path)
-    subprocess.run([*command, "migrate"], env=env, check=True, capture_output=True)
-    ran = subprocess.run([*command, "orders", "list", "--json"], env=env, capture_output=True, text=True)
-    assert (ran.returncode, json.loads(ran.stdout)) == (0, {"orders": []})
+def test_as_a_process_of_its_own(installed: Command) -> None:
+    ran = installed("orders", "list", "--json")
+    assert (ran.code, ran.json) == (0, {"orders": []})

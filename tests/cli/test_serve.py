@@ -1,4 +1,4 @@
-"""`lineaviva serve`, `demo` and the fault run: real processes, watched from outside."""
+"""`lineaviva serve` and `demo`: real processes, watched from outside."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ import pytest
 
 from lineaviva.cli.demo import free_port
 from lineaviva.cli.processes import is_listening
+from tests import migrated
 from tests.cli.conftest import Command, command_env
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("processes")]
-ROOT = Path(__file__).resolve().parent.parent.parent
+pytestmark = pytest.mark.processes
 
 
 @pytest.fixture
 def serving(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, str], int]]:
+    migrated.world(tmp_path)
     port = free_port()
     argv = [sys.executable, "-m", "lineaviva.cli.main", "serve", "--sandbox", "--port", str(port), "--json"]
     process = subprocess.Popen(
@@ -36,7 +37,7 @@ def serving(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, s
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def test_serve_starts_the_world_signs_in_by_its_link_and_stops_on_ctrl_c(
+def test_serve_signs_in_by_its_link_starts_again_what_falls_and_stops_on_ctrl_c(
     serving: tuple[subprocess.Popen[str], dict[str, str], int],
 ) -> None:
     process, said, port = serving
@@ -44,14 +45,14 @@ def test_serve_starts_the_world_signs_in_by_its_link_and_stops_on_ctrl_c(
     with httpx.Client(follow_redirects=True) as client:
         assert client.get(f"{said['address']}/healthz").status_code == 200
         assert client.get(said["sign_in_link"]).status_code == 200
+    starts_again_what_falls(process, port)
     # Ctrl-C reaches the whole foreground group at once, as a terminal sends it.
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(15) == 0
     assert not any(is_listening(port + part) for part in (0, 1, 2, 3, 4, 9))
 
 
-def test_serve_starts_again_what_falls(serving: tuple[subprocess.Popen[str], dict[str, str], int]) -> None:
-    process, _said, port = serving
+def starts_again_what_falls(process: subprocess.Popen[str], port: int) -> None:
     children = subprocess.run(["pgrep", "-P", str(process.pid), "-f", "sandbox.mail"], capture_output=True, text=True)
     os.kill(int(children.stdout.split()[0]), signal.SIGKILL)
     deadline = time.monotonic() + 15
@@ -79,12 +80,3 @@ def test_the_demo_goes_the_whole_way(lineaviva: Command) -> None:
     assert ran.json["ledger_balanced"] is True
     assert [order["state"] for order in ran.json["orders"]] == ["active", "active"]
     assert [order["receipt"][-6:] for order in ran.json["orders"]] == ["000001", "000002"]
-
-
-def test_killed_programs_and_a_failing_outside_lose_and_double_nothing(tmp_path: Path) -> None:
-    argv = [sys.executable, "bench/faults.py", "--orders", "12", "--seed", "7", "--json"]
-    ran = subprocess.run(argv, cwd=ROOT, env=command_env(tmp_path), capture_output=True, text=True, timeout=400)
-    assert ran.returncode == 0, ran.stdout + ran.stderr[-3000:]
-    found = json.loads(ran.stdout)
-    assert (found["orders"], found["wrong"]) == (12, [])
-    assert found["kills"] > 1

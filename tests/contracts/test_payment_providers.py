@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import httpx
 import pytest
+import stripe
 
 from lineaviva.keeper.payments.errors import REASONS
 from lineaviva.keeper.payments.ports import Begun, Bill, PaymentProvider, Return, Urls, provider
@@ -22,7 +23,7 @@ from lineaviva.sandbox.provider.events import signature
 from tests.conftest import NOON
 from tests.sandbox.provider.process import API_KEY, WEBHOOK_SECRET, Bank, Shop, http
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("bank")]
+pytestmark = pytest.mark.processes
 URLS = Urls(success="http://127.0.0.1:1/orders/K2M7F5PW/?from=payment", cancel="http://127.0.0.1:1/orders/K2M7F5PW/")
 FIVE = Money(500)
 Webhook = tuple[dict[str, str], bytes]
@@ -120,7 +121,11 @@ HARNESSES = {"stripe": StripeHarness}
 
 
 @pytest.fixture(params=HARNESSES)
-def side(request: pytest.FixtureRequest, bank: Bank, shop: Shop, settings: Any) -> Iterator[Harness]:
+def side(
+    request: pytest.FixtureRequest, bank: Bank, shop: Shop, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Harness]:
+    # Its library tries a second time at once, where it would have waited for half a second.
+    monkeypatch.setattr(stripe.HTTPClient, "INITIAL_DELAY", 0.01)
     settings.STRIPE_API_KEY, settings.STRIPE_WEBHOOK_SECRET, settings.STRIPE_API_BASE = (
         API_KEY,
         WEBHOOK_SECRET,

@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 
+from lineaviva import rulebook
+from lineaviva.rulebook import checking
 from lineaviva.rulebook.book import OPERATORS
+from lineaviva.rulebook.model import Operator
+from lineaviva.rulebook.reading import operator_from
 
 # One operator that has every kind of fact, known and unknown.
 SAMPLE = """
@@ -100,6 +104,7 @@ calls_to_china = "0.01 EUR a minute"
 activation_cost = "10.00"
 on_sale = "yes"
 extends = "no"
+renewal_policy = "sample-once"
 sources = ["one"]
 
 [[plans.activation_cost]]
@@ -107,8 +112,6 @@ amount = "10.00"
 sources = ["one"]
 
 [renewal]
-suspended = "unknown"
-hour = "unknown"
 
 [[renewal.late]]
 name = "Late"
@@ -117,6 +120,44 @@ charge = "unknown"
 days = "unknown"
 then = "blocked"
 sources = ["one"]
+
+[[renewal.late]]
+id = "sample-days"
+default = true
+name = "Days"
+text = "three days more"
+then = "blocked"
+on_short_credit = "courtesy"
+courtesy = ["0.90", "1.80", "0.00"]
+after_courtesy = "block"
+restart = "old_date"
+sources = ["one"]
+
+[[renewal.late]]
+id = "sample-once"
+name = "Once"
+text = "below zero"
+then = "asleep"
+on_short_credit = "negative_once"
+after_courtesy = "sleep"
+restart = "unknown"
+sources = ["two"]
+note = "hearsay"
+
+[[renewal.suspended]]
+text = "gone after a month"
+removed_after_days = 30
+sources = ["one"]
+
+[[renewal.suspended]]
+text = "gone after two"
+removed_after_days = 60
+sources = ["two"]
+
+[[renewal.hour]]
+text = "tried before"
+attempts_before_days = [3, 1]
+sources = ["two"]
 
 [channels]
 app = "unknown"
@@ -227,6 +268,14 @@ class Changed:
         """The line, from 1, on which `piece` stands for the nth time."""
         lines = [number for number, line in enumerate(self.text.split("\n"), 1) if piece in line]
         return lines[nth - 1]
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Operator:
+    """The sample, read."""
+    path = tmp_path_factory.mktemp("rulebook") / "sample.toml"
+    path.write_text(SAMPLE, encoding="utf-8")
+    return operator_from(checking.checked(path), rulebook.legal())
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from lineaviva import rulebook
-from lineaviva.rulebook.page import page
+from lineaviva.rulebook.model import Operator
+from lineaviva.rulebook.page import page, policy_in_words, say
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = page(rulebook.load())
@@ -58,10 +59,45 @@ def test_the_periods_at_a_glance(row: str) -> None:
         ("kena", "| Still receives | 12 + 30 days: 30 more days: calls come in |"),
         ("digi", "**IllimiTutto** (plan): price 15.00 EUR for 1 month; MB without limit, minutes without limit"),
         ("noitel", "| Network | unknown |  |"),
+        (
+            "tim",
+            "Policy `base19`, the default: the offer sleeps; the day of the top-up is its new date; removed: after",
+        ),
+        ("tim", "Policy `sempre-connesso`: it runs on at 0.90, 0.90 EUR a day, then the offer sleeps; the day of the"),
+        (
+            "vodafone",
+            "0.99, 0.99 EUR a day, then only incoming and emergency calls until a top-up; the day of the top-up",
+        ),
+        ("vodafone", "is its new date (not known, taken so); removed: not known | 17, 18 |"),
+        (
+            "iliad",
+            "Policy `no-charge`, the default: the fee is tried 2 and 1 days before; the offer sleeps; the day of",
+        ),
+        (
+            "ho",
+            "the fee is taken once all the same, so that the credit goes below zero; then the offer sleeps; the day",
+        ),
+        ("digi", "| Renewal without credit | unknown |  |"),
     ],
 )
 def test_facts_are_said_in_words(slug: str, row: str) -> None:
     assert row in section(slug)
+
+
+def test_an_offer_says_which_policy_it_has_and_a_policy_what_is_kept(sample: Operator) -> None:
+    offer, policy = sample.offers[0], sample.renewal_policy()
+    assert say(offer).endswith("; without credit: policy `sample-once`")
+    assert policy_in_words(policy) == (
+        "the fee is tried 3 and 1 days before; it runs on at 0.90, 1.80, 0.00 EUR a day, then only incoming and "
+        "emergency calls until a top-up; it keeps its old date; removed: after 60 days"
+    )
+
+
+def test_what_is_done_where_nothing_is_known_stands_at_the_head() -> None:
+    assert (
+        "Where nothing at all is known, the policy is `cautious`:\n"
+        "the offer sleeps; the day of the top-up is its new date (not known, taken so); removed: not known.\n"
+    ) in PAGE
 
 
 def test_tables_are_whole() -> None:

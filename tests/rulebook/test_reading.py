@@ -11,15 +11,13 @@ from lineaviva import rulebook
 from lineaviva.kernel.money import Money
 from lineaviva.rulebook import checking
 from lineaviva.rulebook.model import Operator
-from lineaviva.rulebook.reading import cents, operator_from
+from lineaviva.rulebook.reading import cents
 from tests.rulebook.conftest import SAMPLE
 
 
-@pytest.fixture(scope="module")
-def operator(tmp_path_factory: pytest.TempPathFactory) -> Operator:
-    path = tmp_path_factory.mktemp("rulebook") / "sample.toml"
-    path.write_text(SAMPLE, encoding="utf-8")
-    return operator_from(checking.checked(path), rulebook.legal())
+@pytest.fixture
+def operator(sample: Operator) -> Operator:
+    return sample
 
 
 def test_the_sample_keeps_the_schema(tmp_path: Any) -> None:

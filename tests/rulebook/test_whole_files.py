@@ -25,6 +25,11 @@ OPTIONAL = {
     "topup.denominations[1].name",
     "topup.denominations[1].credit",
     "esim.price[1].text",
+    "plans.offers[1].renewal_policy",
+    "renewal.late[3].note",
+    "renewal.suspended[1].removed_after_days",
+    "renewal.suspended[2].removed_after_days",
+    "renewal.hour[1].attempts_before_days",
     "risks.warnings[1].on",
     "sources.two.note",
 }

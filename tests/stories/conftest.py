@@ -24,16 +24,23 @@ from lineaviva.keeper.payments.actions import payment_begin
 from lineaviva.keeper.payments.queries import money_balance
 from lineaviva.kernel import agenda
 from lineaviva.kernel.clock import ROME, FrozenClock
+from lineaviva.kernel.errors import Conflict
 from lineaviva.sandbox import person
 from lineaviva.sandbox.world import CARRIERS, World
+from tests import migrated
 
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Bank, three carriers and mailbox, started once for all stories."""
     group, world = Group(), World(tmp_path_factory.mktemp("world"), free_port())
+    migrated.world(world.home)
     running.start_sandbox(group, world)
-    group.wait_until_up()
+    try:
+        group.wait_until_up()
+    except Conflict as conflict:
+        logs = sorted(world.home.glob("log/*.log"))
+        raise AssertionError("\n".join(f"{path.name}: {path.read_text()}" for path in logs)) from conflict
     yield world
     group.stop()
 
@@ -116,9 +123,10 @@ class Story:
 @pytest.fixture
 def story(world: World, clock: FrozenClock, transactional_db: None, settings: Any) -> Iterator[Story]:
     env = world.keeper_env()
-    for name in ("STRIPE_API_KEY", "STRIPE_API_BASE", "STRIPE_WEBHOOK_SECRET", "TMF_TOKEN", "PUBLIC_URL"):
+    for name in ("STRIPE_API_KEY", "STRIPE_API_BASE", "STRIPE_WEBHOOK_SECRET", "PUBLIC_URL"):
         setattr(settings, name, env[f"LINEAVIVA_{name}"])
     settings.TMF_URLS = {name: world.carrier_url(name) for name in CARRIERS}
+    settings.TMF_CLIENTS = {name: tuple(world.client(name).split(":")) for name in CARRIERS}
     yield Story(world, clock)
     money = money_balance()
     assert money.collected == money.refunded + money.delivered + money.held

@@ -14,7 +14,7 @@ from lineaviva.keeper.reminders.models import Reminder
 from lineaviva.kernel.clock import rome_date
 from tests.stories.conftest import Story
 
-pytestmark = pytest.mark.xdist_group("world")
+pytestmark = pytest.mark.processes
 
 
 def sent_stages(story: Story) -> list[int]:

@@ -19,6 +19,7 @@ from lineaviva.keeper.payments.models import PaymentAttempt
 from lineaviva.keeper.reminders.links import renewal_link
 from lineaviva.kernel.clock import FrozenClock
 from tests import factories
+from tests.keeper.orders import factories as orders
 from tests.web.conftest import BANK, Bank, Browser, hidden, words
 
 
@@ -53,6 +54,26 @@ def test_other_choices_stand_beside_it_and_say_what_is_not_known(
     assert "Minutes without limit SMS not known Calls to China not known Data in the EU not known" in plan
     elsewhere = text[text.index("Only at TIM itself") :]
     assert "Base price not known not known whether it moves the date" in elsewhere
+
+
+def test_more_choices_ask_the_database_no_more(
+    mum: Line, offers: list[Offering], page: Client, django_assert_max_num_queries: Any
+) -> None:
+    for euros in range(15, 60, 5):
+        orders.offering(f"topup-{euros}", price=100 * euros)
+    with django_assert_max_num_queries(20):
+        page.get(renew_path(mum))
+
+
+def test_to_order_and_to_look_at_the_order_cost_few_questions(
+    mum: Line, offers: list[Offering], page: Client, bank: type[Bank], django_assert_max_num_queries: Any
+) -> None:
+    quote = hidden(page.get(renew_path(mum)), "quote")
+    with django_assert_max_num_queries(26):
+        page.post(renew_path(mum), {"quote": quote, "pay": "stripe"})
+    code = ProductOrder.objects.get().code
+    with django_assert_max_num_queries(8):
+        page.get(f"/orders/{code}/")
 
 
 def test_another_choice_is_one_tap_away(mum: Line, offers: list[Offering], page: Client) -> None:

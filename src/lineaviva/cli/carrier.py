@@ -1,50 +1,25 @@
-"""The carrier side's own commands: prove the books, open numbers."""
+"""The carrier side's own commands: prove the books, open numbers, let programs in."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lineaviva.cli import output
+from lineaviva.cli.carrier_clients import app as clients
+from lineaviva.cli.carrier_home import Home, carrier, operator_or_ours
+from lineaviva.cli.carrier_nightly import nightly
 from lineaviva.cli.output import Json
 from lineaviva.kernel import clock
-from lineaviva.kernel.errors import Conflict, InvalidInput
 from lineaviva.kernel.money import Money
 
-app = typer.Typer(name="carrier", help="The operator's side: its books and its numbers.", no_args_is_help=True)
-
-Home = Annotated[
-    Path | None, typer.Option(help="The carrier's folder, such as var/sandbox/tim; else LINEAVIVA_HOME's database.")
-]
-
-
-@contextmanager
-def _carrier(home: Path | None) -> Iterator[None]:
-    """Django as the carrier program, with the database in `home`. Raises Conflict where there is none."""
-    from django.apps import apps
-    from django.db import DatabaseError
-
-    if not apps.ready:
-        os.environ["LINEAVIVA_PROGRAM"] = "carrier"
-        if home is not None:
-            if not (home / "carrier.sqlite3").exists():
-                raise Conflict(f"There is no carrier database in {home}.", code="carrier_missing", field="home")
-            os.environ.update({"LINEAVIVA_HOME": str(home), "LINEAVIVA_DATABASE_URL": ""})
-    output.setup_django()
-    try:
-        yield
-    except DatabaseError as error:
-        raise Conflict(
-            "This carrier's database cannot be read; it may have no tables yet. "
-            "Give --home, or migrate it with LINEAVIVA_PROGRAM=carrier python -m django migrate.",
-            code="carrier_unreadable",
-        ) from error
+app = typer.Typer(
+    name="carrier", help="The operator's side: its books, its numbers, its API clients.", no_args_is_help=True
+)
+app.add_typer(clients)
+app.command()(nightly)
 
 
 @app.command()
@@ -53,7 +28,7 @@ def audit(home: Home = None, json: Json = False) -> None:
 
     Example: `lineaviva carrier audit --home var/sandbox/tim --json`
     """
-    with _carrier(home):
+    with carrier(home):
         from lineaviva.carrier.orders.queries import books_audit
         from lineaviva.carrier.subscriptions.queries import operators
 
@@ -98,15 +73,8 @@ def open_(
 
     Example: `lineaviva carrier open +393391234567 --operator tim --extended-on 2026-01-31`
     """
-    with _carrier(home):
-        from django.conf import settings
-
-        slug = operator or settings.CARRIER_OPERATOR
-        if not slug:
-            raise InvalidInput(
-                "Say whose numbers these are, with --operator.", field="operator", code="operator_missing"
-            )
-        opened = _open(slug, msisdns, extended_on)
+    with carrier(home):
+        opened = _open(operator_or_ours(operator), msisdns, extended_on)
     if json:
         output.print_json({"opened": opened, "known": len(msisdns) - opened})
     else:

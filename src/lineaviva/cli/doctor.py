@@ -174,7 +174,18 @@ def check_database() -> Check:
         )
     if missing:
         return Check("database", "fail", f"{len(missing)} migrations are missing.", "lineaviva migrate")
+    if connection.vendor == "postgresql" and not _ends_silent_transactions():
+        do = "ALTER ROLE ... SET idle_in_transaction_session_timeout = '60s', as docs/operating.md says."
+        return Check("database", "warn", "A host that is lost may leave rows locked for hours.", do)
     return Check("database", "ok", f"{connection.display_name}, up to date.")
+
+
+def _ends_silent_transactions() -> bool:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW idle_in_transaction_session_timeout")
+        return str(cursor.fetchone()[0]) != "0"
 
 
 def check_smtp() -> Check:
@@ -248,7 +259,7 @@ def check_carriers() -> Iterator[Check]:
     from django.conf import settings
 
     if not settings.TMF_URLS:
-        do = "Set LINEAVIVA_TMF_URLS and LINEAVIVA_TMF_TOKEN; until then nothing can be activated from here."
+        do = "Set LINEAVIVA_TMF_URLS and LINEAVIVA_TMF_CLIENTS; until then nothing can be activated from here."
         yield Check("carriers", "warn", "None is configured.", do)
     for operator, url in settings.TMF_URLS.items():
         yield _carrier(operator, url)
@@ -258,15 +269,25 @@ def _carrier(operator: str, url: str) -> Check:
     import httpx
     from django.conf import settings
 
+    from lineaviva.kernel import oauth
+    from lineaviva.kernel.errors import NeedsPerson, Temporary
+
     name, path = f"carrier {operator}", "/tmf-api/productCatalogManagement/v4/productOffering?limit=1"
-    headers = {"Authorization": f"Bearer {settings.TMF_TOKEN}"}
+    if operator not in settings.TMF_CLIENTS:
+        return Check(name, "fail", f"We have no client for {url}.", "Name one in LINEAVIVA_TMF_CLIENTS.")
+    base = url.rstrip("/")
     try:
-        answer = httpx.get(url.rstrip("/") + path, headers=headers, timeout=5)
+        token = oauth.TOKENS.token(oauth.Client(base, *settings.TMF_CLIENTS[operator]))
+        answer = httpx.get(base + path, headers={"Authorization": f"Bearer {token}"}, timeout=5)
+    except NeedsPerson:
+        return Check(name, "fail", f"{url} does not take our client.", "Check LINEAVIVA_TMF_CLIENTS.")
+    except Temporary as error:
+        return Check(name, "fail", f"{url}: {error.reason}.", "Check LINEAVIVA_TMF_URLS; orders wait meanwhile.")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         do = "Check LINEAVIVA_TMF_URLS and that side; orders wait meanwhile."
         return Check(name, "fail", f"{url} cannot be reached: {type(error).__name__}.", do)
     if answer.status_code in {401, 403}:
-        return Check(name, "fail", f"{url} does not take our token.", "Check LINEAVIVA_TMF_TOKEN.")
+        return Check(name, "fail", f"{url} does not let our client read.", "Check LINEAVIVA_TMF_CLIENTS.")
     if answer.status_code not in {200, 206}:
         return Check(name, "fail", f"{url} answered {answer.status_code}.", "Ask that side; orders wait meanwhile.")
     return Check(name, "ok", f"{url} answers.")

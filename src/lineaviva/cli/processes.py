@@ -83,8 +83,11 @@ class Group:
     def pid_of(self, name: str) -> int:
         return next(child.process.pid for child in self._children if child.program.name == name)
 
-    def wait_until_up(self, seconds: float = 20.0) -> None:
-        """Return when every program with a port takes connections. Raises Conflict when one does not."""
+    def wait_until_up(self, seconds: float = 60.0) -> None:
+        """Return when every program with a port takes connections. Raises Conflict when one falls or does not.
+
+        The time is what an old machine with much else to do may need for all of them.
+        """
         deadline = time.monotonic() + seconds
         waiting = [child for child in self._children if child.program.port]
         while waiting:

@@ -47,13 +47,21 @@ def worker_argv() -> list[str]:
 
 
 @app.command()
-def migrate(json: Json = False) -> None:
-    """Bring the database to this version's tables. Safe to run twice.
+def migrate(
+    lock_seconds: Annotated[
+        float, typer.Option(help="PostgreSQL: longest wait for a lock; so long others wait behind it.", min=0.1, max=60)
+    ] = 5.0,
+    tries: Annotated[int, typer.Option(help="Tries for each migration before it is given up.", min=1, max=100)] = 8,
+    json: Json = False,
+) -> None:
+    """Bring the database to this version's tables. Safe to run twice, on several hosts, and while others work.
 
-    Example: `lineaviva migrate`
+    Example: `lineaviva migrate --lock-seconds 2`
     """
     output.setup_django()
-    applied = migrate_database()
+    from lineaviva.cli.migrating import Patience, database_migrate
+
+    applied = database_migrate(Patience(lock_seconds, tries, lambda said: output.errors.print(said, highlight=False)))
     if json:
         output.print_json({"applied": applied})
     else:
@@ -62,15 +70,9 @@ def migrate(json: Json = False) -> None:
 
 def migrate_database() -> list[str]:
     """Apply what is missing; returns the names of what was applied."""
-    from django.core.management import call_command
-    from django.db import connection
-    from django.db.migrations.executor import MigrationExecutor
+    from lineaviva.cli.migrating import Patience, database_migrate
 
-    executor = MigrationExecutor(connection)
-    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if plan:
-        call_command("migrate", verbosity=0, interactive=False)
-    return [str(migration) for migration, _backwards in plan]
+    return database_migrate(Patience())
 
 
 @app.command()
@@ -95,14 +97,19 @@ def worker(
 ) -> None:
     """Look at every row whose time has come: payments, activations, receipts, reminders.
 
-    Any number of workers may run, on any number of hosts. Example: `lineaviva worker --threads 16`
+    With LINEAVIVA_PROGRAM=carrier: what the hub's listeners are to be told. Any number of workers may run, on any
+    number of hosts. Example: `lineaviva worker --threads 16`
     """
     output.setup_django()
-    from lineaviva.keeper.catalogue.actions import sources_ensure
+    from django.conf import settings
+
     from lineaviva.kernel import agenda
 
-    # From then on each catalogue is read again by the worker itself.
-    sources_ensure(now=clock.now())
+    if settings.PROGRAM == "keeper":
+        from lineaviva.keeper.catalogue.actions import sources_ensure
+
+        # From then on each catalogue is read again by the worker itself.
+        sources_ensure(now=clock.now())
     agenda.Worker(threads=threads).run_forever()
 
 
@@ -145,6 +152,7 @@ def serve(
 
     Example: `lineaviva serve --sandbox` shows the whole way with a pretend bank, three pretend operators and a mailbox.
     """
+    spoken = language_of_reader(language)
     home = Path(os.environ.get("LINEAVIVA_HOME", "var")).resolve()
     world = World(home, port)
     refuse_busy(world.ports if sandbox else [port])
@@ -156,7 +164,7 @@ def serve(
         if sandbox:
             start_sandbox(group, world)
             os.environ.update(world.keeper_env())
-        _start_keeper(group, world, language_of_reader(language), sandbox, json)
+        _start_keeper(group, world, spoken, sandbox, json)
         code = group.watch()
     finally:
         group.stop()
@@ -169,8 +177,9 @@ def _start_keeper(group: Group, world: World, language: str, sandbox: bool, json
     migrate_database()
     group.start(Program("web", web_argv(world.port), output=log / "web.log", port=world.port))
     group.start(Program("worker", worker_argv(), output=log / "worker.log"))
-    said = _sandbox_people(world, language) if sandbox else _first_steps(world)
+    # The sandbox's people read what its carriers sell: where nothing had to be migrated, these may not be up yet.
     group.wait_until_up()
+    said = _sandbox_people(world, language) if sandbox else _first_steps(world)
     if json:
         output.print_json_line(said)
         return

@@ -89,7 +89,10 @@ _CARRIER = [
     "lineaviva.carrier.subscriptions",
     "lineaviva.carrier.ledger",
     "lineaviva.carrier.catalogue",
+    "lineaviva.carrier.nightly",
     "lineaviva.carrier.orders",
+    "lineaviva.carrier.access",
+    "lineaviva.carrier.hub",
     "lineaviva.carrier.tmf",
     "lineaviva.sandbox.carriers",
 ]
@@ -195,9 +198,18 @@ def database(url: str, sqlite_file: Path) -> dict[str, Any]:
             ),
         }
     else:
-        found["CONN_MAX_AGE"] = 60
         found["CONN_HEALTH_CHECKS"] = True
-        found.setdefault("OPTIONS", {}).update({"connect_timeout": 5})
+        # A host that is gone is noticed by the system, within a minute, also in the middle of a statement. What the URL
+        # says counts first. Names of their own, so that whoever looks at the server sees who holds what.
+        found["OPTIONS"] = {
+            **{"connect_timeout": 5, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3},
+            **{"tcp_user_timeout": 30_000, "application_name": f"lineaviva {PROGRAM}"},
+            **found.get("OPTIONS", {}),
+        }
+        # PgBouncer in transaction mode gives each transaction another connection: nothing may outlive one.
+        found["DISABLE_SERVER_SIDE_CURSORS"] = True
+    # To open one, also of SQLite, takes about as long as all that a page asks of it.
+    found["CONN_MAX_AGE"] = 60
     return found
 
 
@@ -205,6 +217,12 @@ HOME.mkdir(parents=True, exist_ok=True)
 DATABASES: dict[str, dict[str, Any]] = {
     "default": database(_URL, HOME / f"{'lineaviva' if _HAS_PAGES else PROGRAM}.sqlite3")
 }
+_DIRECT_URL = env.secret(
+    "LINEAVIVA_DATABASE_DIRECT_URL",
+    "",
+    "The same database without the pooler that LINEAVIVA_DATABASE_URL names: to hear of commits, and to migrate.",
+)
+DATABASE_DIRECT: dict[str, Any] | None = database(_DIRECT_URL, HOME) if _DIRECT_URL else None
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- language and time ------------------------------------------------------------------------------------------
@@ -268,15 +286,22 @@ STRIPE_API_BASE = env.text(
     "LINEAVIVA_STRIPE_API_BASE", "https://api.stripe.com", "Stripe's address; the sandbox sets its own."
 )
 
-# operator=url by comma; the token is one for each, in the same order.
 TMF_URLS = dict(
     pair.split("=", 1)
     for pair in env.words("LINEAVIVA_TMF_URLS", "", "Carrier sides, as tim=http://host:port,vodafone=...")
     if "=" in pair
 )
-TMF_TOKEN = env.secret(
-    "LINEAVIVA_TMF_TOKEN", "", "Bearer token that the carrier sides take (keeper) or ask for (carrier)."
-)
+TMF_CLIENTS = {
+    operator: (client_id, secret)
+    for pair in env.secret(
+        "LINEAVIVA_TMF_CLIENTS",
+        "",
+        "Our OAuth client at each carrier side, as tim=client-id:secret,vodafone=...",
+    ).split(",")
+    for operator, _eq, client in [pair.strip().partition("=")]
+    for client_id, _colon, secret in [client.partition(":")]
+    if secret
+}
 SANDBOX = env.yes(
     "LINEAVIVA_SANDBOX", False, "This process belongs to the pretend outside world (carrier and provider only)."
 )
@@ -291,9 +316,26 @@ SANDBOX_MAIL = (
     or f"{HOME}/sandbox/mail"
 )
 CARRIER_OPERATOR = env.text(
-    "LINEAVIVA_CARRIER_OPERATOR", "", "Operator whose carrier side this process is (carrier only)."
+    "LINEAVIVA_CARRIER_OPERATOR",
+    "",
+    "The one operator that this process serves; empty: all that have a client (carrier only).",
+)
+SANDBOX_CLIENT = env.secret(
+    "LINEAVIVA_SANDBOX_CLIENT",
+    "",
+    "client-id:secret of the client that a pretend carrier knows from its start (carrier only).",
 )
 CARRIER_SCREENING = wiring.CARRIER_SCREENING["sandbox" if SANDBOX else "strict"]
+NIGHT_LEASE_SECONDS = env.number(
+    "LINEAVIVA_NIGHT_LEASE_SECONDS", 30, "A nightly worker that is silent for so long loses its part of the lines."
+)
+NIGHT_PATIENCE_SECONDS = env.number(
+    "LINEAVIVA_NIGHT_PATIENCE_SECONDS", 300, "So long the nightly run waits for a database that is away."
+)
+
+METRICS_TOKEN = env.secret(
+    "LINEAVIVA_METRICS_TOKEN", "", "Whoever asks for /metrics must bear it; empty: there is no such page."
+)
 
 RECEIPT_ISSUER = env.text("LINEAVIVA_RECEIPT_ISSUER", "LV", "Issuer's letters, in front of every receipt number.")
 RECEIPT_ISSUER_NAME = env.text("LINEAVIVA_RECEIPT_ISSUER_NAME", "Lineaviva", "Issuer's name and address on receipts.")

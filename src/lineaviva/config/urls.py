@@ -19,6 +19,7 @@ from lineaviva.keeper.web.views import (
     transfer,
     webhooks,
 )
+from lineaviva.kernel.agenda.exposition import metrics
 
 _TO_SIGN_IN = RedirectView.as_view(pattern_name="account_login")
 _TO_SETTINGS = RedirectView.as_view(pattern_name="settings")
@@ -80,6 +81,7 @@ urlpatterns = [
     path("account/", include(_ACCOUNT)),
     path("webhooks/<slug:source>", webhooks.webhook, name="webhook"),
     path("healthz", shell.healthz, name="healthz"),
+    path("metrics", metrics, name="metrics"),
     path("manifest.webmanifest", shell.manifest, name="manifest"),
     path("sw.js", shell.service_worker, name="service_worker"),
     path("offline/", shell.offline, name="offline"),

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 
 from babel.core import get_global
 from babel.numbers import format_currency, get_currency_precision
@@ -21,6 +21,13 @@ _PLAIN = re.compile(r"([+-]?)(\d+)(?:[.,](\d+))?")
 _GROUPED = re.compile(r"([+-]?)(\d{1,3}(?:\.\d{3})+),(\d+)|([+-]?)(\d{1,3}(?:,\d{3})+)\.(\d+)")
 # What a BigInteger column can hold.
 _LARGEST = 2**63 - 1
+
+
+@lru_cache(maxsize=1024)
+def _formatted(money: Money, language: str) -> str:
+    """A price list has few amounts, and a page shows them many times."""
+    locale = _LOCALES.get(language.lower()) or _LOCALES.get(language.lower().partition("-")[0], "en_IE")
+    return str(format_currency(money.decimal, money.currency, locale=locale))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +64,7 @@ class Money:
 
     def format(self, language: str) -> str:
         """As a reader of `language` (zh-hans, zh-hant, it, en) writes it."""
-        locale = _LOCALES.get(language.lower()) or _LOCALES.get(language.lower().partition("-")[0], "en_IE")
-        return str(format_currency(self.decimal, self.currency, locale=locale))
+        return _formatted(self, language)
 
     def __str__(self) -> str:
         return f"{self.decimal:.{_places(self.currency)}f} {self.currency}"

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 from lineaviva.rulebook import deadlines
 from lineaviva.rulebook.book import Rulebook, RulebookBroken, legal, load, operator, operators, slugs
+from lineaviva.rulebook.facts import CAUTIOUS, RenewalPolicy
 from lineaviva.rulebook.model import EVENT_KINDS, Legal, Operator
 
 __all__ = [
+    "CAUTIOUS",
     "EVENT_KINDS",
     "Legal",
     "Operator",
+    "RenewalPolicy",
     "Rulebook",
     "RulebookBroken",
     "deadlines",

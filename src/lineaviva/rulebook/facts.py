@@ -16,6 +16,9 @@ from lineaviva.kernel.money import Money
 Kind = Literal["official", "press", "blog", "forum"]
 Confidence = Literal["high", "medium", "low"]
 Answer = Literal["yes", "no", "unknown"]
+ShortCredit = Literal["sleep", "courtesy", "negative_once"]
+AfterCourtesy = Literal["block", "sleep"]
+Restart = Literal["day_of_topup", "old_date"]
 CONFIDENCES: tuple[Confidence, ...] = ("low", "medium", "high")
 
 # A source whose year is this many years before the year of collection, or more, cannot be more than low.
@@ -192,11 +195,58 @@ class Offer(Fact):
     activation_cost: Money | None
     on_sale: Answer
     extends: bool | None
+    # The id of the operator's policy for this offer; empty: its default.
+    renewal_policy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalPolicy:
+    """What the night does when the fee of an offer is due and the credit is too little.
+
+    on_short_credit      sleep: nothing is charged and the offer sleeps; courtesy: it runs on for some days, each at
+                         its charge; negative_once: the fee is taken once all the same, the credit goes below zero
+    courtesy_minor       cents for each further day, in order; 0 for a day that an earlier charge has paid
+    after_courtesy       what follows the last of them (after negative_once: the next missed fee). block: only incoming
+                         and emergency calls until a top-up; sleep: the base tariff
+    attempts_before_days days before its date on which the fee is tried already, furthest first
+    restart              whose date counts after the top-up: the top-up's own, or the one that was missed
+    removed_after_days   days after which an offer that has slept or was blocked is removed; None: not known, never
+    assumed              fields about which no source says anything: they hold the answer that takes least
+    """
+
+    id: str
+    name: str
+    on_short_credit: ShortCredit
+    courtesy_minor: tuple[int, ...]
+    after_courtesy: AfterCourtesy
+    attempts_before_days: tuple[int, ...]
+    restart: Restart
+    removed_after_days: int | None
+    sources: tuple[Source, ...]
+    assumed: tuple[str, ...] = ()
+
+
+# It takes nothing from anybody that their operator is not known to take.
+CAUTIOUS = RenewalPolicy(
+    id="cautious",
+    name="Nothing is known",
+    on_short_credit="sleep",
+    courtesy_minor=(),
+    after_courtesy="sleep",
+    attempts_before_days=(),
+    restart="day_of_topup",
+    removed_after_days=None,
+    sources=(),
+    assumed=("on_short_credit", "restart"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LateRenewal(Fact):
-    """What happens, and what is charged, when the credit is not enough on the day an offer renews."""
+    """What happens, and what is charged, when the credit is not enough on the day an offer renews.
+
+    `policy` is the same for a machine; None where a source says too little to be carried out.
+    """
 
     name: str
     text: str
@@ -204,6 +254,22 @@ class LateRenewal(Fact):
     charge_text: str
     days: int | None
     then: str
+    policy: RenewalPolicy | None = None
+    is_default: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuspendedOffer(Text):
+    """What becomes of an offer that sleeps. `removed_after_days` is None where the source names no number of days."""
+
+    removed_after_days: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenewalHour(Text):
+    """When the fee is taken. `attempts_before_days`: days before its date on which it is tried already."""
+
+    attempts_before_days: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any
 
-from lineaviva.kernel.errors import InvalidInput
+from lineaviva.kernel.errors import InvalidInput, NotFound
 from lineaviva.kernel.money import Money
 from lineaviva.rulebook.facts import (
+    CAUTIOUS,
     Contact,
     Denomination,
     Facts,
@@ -19,9 +21,12 @@ from lineaviva.rulebook.facts import (
     Period,
     Price,
     Recovery,
+    RenewalHour,
+    RenewalPolicy,
     Risk,
     SmallestTopup,
     Source,
+    SuspendedOffer,
     Term,
     Text,
     Verdict,
@@ -44,6 +49,27 @@ class Legal:
         """A rule that names months, in the form in which operators' own rules are counted."""
         rule = self.rule(rule_id)
         return Period(months=rule.months, sources=rule.sources, note=rule.note, text=rule.text)
+
+    @cached_property
+    def suspension_notice_days(self) -> int:
+        """Whole days between the notice and the suspension of a line, at least (rule "notice")."""
+        return self._days("notice")
+
+    @cached_property
+    def loss_notice_days(self) -> int:
+        """Whole days between the notice and the day a number is taken back, at least (rule "notice")."""
+        return self._days("notice")
+
+    @cached_property
+    def change_notice_days(self) -> int:
+        """Whole days between the notice and a change of price or terms, at least (rule "price-changes")."""
+        return self._days("price-changes")
+
+    def _days(self, rule_id: str) -> int:
+        days = self.rule(rule_id).days
+        if days is None:
+            raise ValueError(f"the legal rule {rule_id!r} names no days")
+        return days
 
 
 @dataclass(frozen=True)
@@ -90,8 +116,8 @@ class Plans:
 @dataclass(frozen=True)
 class Renewal:
     late: Facts[LateRenewal]
-    suspended: Facts[Text]
-    hour: Facts[Text]
+    suspended: Facts[SuspendedOffer]
+    hour: Facts[RenewalHour]
 
 
 @dataclass(frozen=True)
@@ -162,6 +188,32 @@ class Operator:
     @property
     def late_renewal(self) -> list[LateRenewal]:
         return list(self.renewal.late)
+
+    @property
+    def renewal_policies(self) -> list[RenewalPolicy]:
+        """What the night can do without credit, in the order of the file; empty where nothing is known."""
+        return [late.policy for late in self.renewal.late if late.policy]
+
+    def renewal_policy(self, policy_id: str = "") -> RenewalPolicy:
+        """The policy of that id; without one, the operator's default, and CAUTIOUS where the operator has none.
+
+        NotFound (policy_unknown) on another id.
+        """
+        found = self._policies.get(policy_id)
+        if found is None:
+            known = ", ".join(policy.id for policy in self.renewal_policies) or "none"
+            raise NotFound(
+                f"{self.name} has no renewal policy {policy_id!r}; known are {known}",
+                code="policy_unknown",
+                field="renewal_policy",
+            )
+        return found
+
+    @cached_property
+    def _policies(self) -> dict[str, RenewalPolicy]:
+        """By id, and the default under the empty one: the night asks for each of millions of lines."""
+        default = next((late.policy for late in self.renewal.late if late.policy and late.is_default), CAUTIOUS)
+        return {"": default, CAUTIOUS.id: CAUTIOUS} | {policy.id: policy for policy in self.renewal_policies}
 
     @property
     def risks(self) -> list[Risk]:

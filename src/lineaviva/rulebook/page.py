@@ -8,6 +8,7 @@ from typing import Any
 
 from lineaviva.rulebook.book import Rulebook
 from lineaviva.rulebook.facts import (
+    CAUTIOUS,
     Contact,
     Denomination,
     Fact,
@@ -17,6 +18,7 @@ from lineaviva.rulebook.facts import (
     Period,
     Price,
     Recovery,
+    RenewalPolicy,
     Risk,
     SmallestTopup,
     Term,
@@ -52,6 +54,13 @@ set aside, with its reason, and does not warn.
 Pages that reprint a law or a judgment count as press; pages of dealers, law firms and software houses as blogs; an
 operator's user community as a forum. A source can be set lower by hand, never higher.
 
+## When the credit is not enough
+
+A rule of renewal that says enough to be carried out has a policy, which the operator's night follows; one of them is
+the default. A charge of 0.00 is a day that an earlier charge has paid. What no source says is taken as it takes least
+from the holder, and marked. Where nothing at all is known, the policy is `cautious`:
+{cautious}.
+
 ## How to correct the book
 
 One operator is one file: `src/lineaviva/rulebook/operators/<operator>.toml`. Change the fact, name its source at the
@@ -74,7 +83,10 @@ def page(book: Rulebook) -> str:
     """The whole page, as Markdown."""
     operators = list(book.operators.values())
     collected = max(operator.collected_on for operator in operators)
-    parts = [HEAD.format(count=len(operators), collected=collected), *_glance(operators)]
+    parts = [
+        HEAD.format(count=len(operators), collected=collected, cautious=policy_in_words(CAUTIOUS)),
+        *_glance(operators),
+    ]
     for operator in operators:
         parts += _operator(operator)
     parts += _law(book.legal)
@@ -216,7 +228,33 @@ def _smallest(fact: SmallestTopup) -> str:
 
 
 def _late(fact: LateRenewal) -> str:
-    return f"{fact.name}: {fact.text}; then: {fact.then}"
+    said = f"{fact.name}: {fact.text}; then: {fact.then}"
+    if fact.policy is None:
+        return said
+    default = ", the default" if fact.is_default else ""
+    return f"{said}. Policy `{fact.policy.id}`{default}: {policy_in_words(fact.policy)}"
+
+
+def policy_in_words(policy: RenewalPolicy) -> str:
+    """What the night does, in the order in which it does it."""
+    tried = " and ".join(str(days) for days in policy.attempts_before_days)
+    after = {
+        "block": "only incoming and emergency calls until a top-up",
+        "sleep": "the offer sleeps",
+    }[policy.after_courtesy]
+    does = {
+        "sleep": "the offer sleeps",
+        "courtesy": f"it runs on at {', '.join(map(_euros, policy.courtesy_minor))} EUR a day, then {after}",
+        "negative_once": f"the fee is taken once all the same, so that the credit goes below zero; then {after}",
+    }[policy.on_short_credit]
+    restart = {"day_of_topup": "the day of the top-up is its new date", "old_date": "it keeps its old date"}
+    removed = "not known" if policy.removed_after_days is None else f"after {policy.removed_after_days} days"
+    return (
+        (f"the fee is tried {tried} days before; " if tried else "")
+        + f"{does}; {restart[policy.restart]}"
+        + (" (not known, taken so)" if "restart" in policy.assumed else "")
+        + f"; removed: {removed}"
+    )
 
 
 def _price(fact: Price) -> str:
@@ -286,6 +324,7 @@ def _offer(fact: Offer) -> str:
         + (f"; {', '.join(contents)}" if contents else "")
         + (f"; {use}" if use else "")
         + (f"; takes {fact.monthly_drain} a month" if fact.monthly_drain else "")
+        + (f"; without credit: policy `{fact.renewal_policy}`" if fact.renewal_policy else "")
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from lineaviva.kernel.money import Money
 from lineaviva.rulebook.facts import (
+    CAUTIOUS,
     Contact,
     Denomination,
     Facts,
@@ -17,9 +18,12 @@ from lineaviva.rulebook.facts import (
     Period,
     Price,
     Recovery,
+    RenewalHour,
+    RenewalPolicy,
     Risk,
     SmallestTopup,
     Source,
+    SuspendedOffer,
     Term,
     Text,
     Verdict,
@@ -173,10 +177,42 @@ def _plans(read: Reader, section: Table) -> Plans:
 
 
 def _renewal(read: Reader, section: Table) -> Renewal:
-    return Renewal(
-        late=read.facts(section, "late", _late),
-        suspended=read.facts(section, "suspended", _text),
-        hour=read.facts(section, "hour", _text),
+    suspended = read.facts(section, "suspended", _suspended)
+    hour = read.facts(section, "hour", _hour)
+
+    def late(row: Table, ground: dict[str, Any]) -> LateRenewal:
+        return _late(row, ground, _policy(row, ground, suspended, hour) if "id" in row else None)
+
+    return Renewal(late=read.facts(section, "late", late), suspended=suspended, hour=hour)
+
+
+def _suspended(row: Table, ground: dict[str, Any]) -> SuspendedOffer:
+    return SuspendedOffer(text=row["text"], removed_after_days=row.get("removed_after_days"), **ground)
+
+
+def _hour(row: Table, ground: dict[str, Any]) -> RenewalHour:
+    return RenewalHour(text=row["text"], attempts_before_days=tuple(row.get("attempts_before_days", ())), **ground)
+
+
+def _policy(
+    row: Table, ground: dict[str, Any], suspended: Facts[SuspendedOffer], hour: Facts[RenewalHour]
+) -> RenewalPolicy:
+    """Where sources disagree on the removal of an offer, the later day counts: what is removed is gone for good."""
+    removals = [one for one in suspended if one.removed_after_days is not None]
+    tries = [one for one in hour if one.attempts_before_days]
+    found = [*ground["sources"], *(source for one in [*removals, *tries] for source in one.sources)]
+    restart_known = row["restart"] != UNKNOWN
+    return RenewalPolicy(
+        id=row["id"],
+        name=row["name"],
+        on_short_credit=row["on_short_credit"],
+        courtesy_minor=tuple(cents(charge) for charge in row.get("courtesy", ())),
+        after_courtesy=row.get("after_courtesy", "sleep"),
+        attempts_before_days=tries[0].attempts_before_days if tries else (),
+        restart=row["restart"] if restart_known else CAUTIOUS.restart,
+        removed_after_days=max((one.removed_after_days or 0 for one in removals), default=None),
+        sources=tuple({source.id: source for source in found}.values()),
+        assumed=() if restart_known else ("restart",),
     )
 
 
@@ -253,20 +289,32 @@ def _offer(row: Table, ground: dict[str, Any]) -> Offer:
         activation_cost=_money(row["activation_cost"]),
         on_sale=row["on_sale"],
         extends={"yes": True, "no": False}.get(row["extends"]),
+        renewal_policy=row.get("renewal_policy", ""),
         **ground,
     )
 
 
-def _late(row: Table, ground: dict[str, Any]) -> LateRenewal:
+def _late(row: Table, ground: dict[str, Any], policy: RenewalPolicy | None) -> LateRenewal:
+    """Charge and number of days stand in the file once: in the policy, if the entry is one."""
+    charge, days = (_money(row["charge"]), _count(row["days"])) if policy is None else _charged(policy)
     return LateRenewal(
         name=row["name"],
         text=row["text"],
-        charge=_money(row["charge"]),
+        charge=charge,
         charge_text=row.get("charge_text", ""),
-        days=_count(row["days"]),
+        days=days,
         then=row["then"],
+        policy=policy,
+        is_default=row.get("default", False),
         **ground,
     )
+
+
+def _charged(policy: RenewalPolicy) -> tuple[Money | None, int | None]:
+    """The first day's charge and the days it runs on. Neither is fixed where the missing part of a fee is taken."""
+    if policy.on_short_credit == "negative_once":
+        return None, None
+    return Money(next(iter(policy.courtesy_minor), 0), "EUR"), len(policy.courtesy_minor)
 
 
 def _risk(row: Table, ground: dict[str, Any]) -> Risk:

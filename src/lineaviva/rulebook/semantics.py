@@ -8,10 +8,13 @@ from typing import Any
 
 from lineaviva.rulebook.facts import CONFIDENCES, confidence_allowed
 from lineaviva.rulebook.positions import Path
+from lineaviva.rulebook.renewal_findings import policy_findings
 
 Table = Mapping[str, Any]
 Finding = tuple[Path, str]
 PHASES = ("full_service", "receive_only", "number_kept")
+# Rules of law whose days a program counts: see model.Legal.
+COUNTED_RULES = ("notice", "price-changes")
 
 
 def findings(document: Table, *, stem: str, today: date | None) -> Iterator[Finding]:
@@ -23,6 +26,18 @@ def findings(document: Table, *, stem: str, today: date | None) -> Iterator[Find
     yield from _sources(document)
     if "slug" in document:
         yield from _operator(document, stem)
+    else:
+        yield from _legal(document)
+
+
+def _legal(document: Table) -> Iterator[Finding]:
+    yield from _unique(("rules",), document["rules"])
+    places = {rule["id"]: index for index, rule in enumerate(document["rules"])}
+    for rule_id in COUNTED_RULES:
+        if rule_id not in places:
+            yield ("rules",), f'lacks the rule "{rule_id}", whose days are counted'
+        elif "days" not in document["rules"][places[rule_id]]:
+            yield ("rules", places[rule_id]), 'lacks "days", which are counted'
 
 
 def _operator(document: Table, stem: str) -> Iterator[Finding]:
@@ -35,6 +50,7 @@ def _operator(document: Table, stem: str) -> Iterator[Finding]:
     yield from _denominations(document["topup"])
     yield from _unique(("plans", "offers"), document["plans"]["offers"])
     yield from _unique(("risks", "warnings"), document["risks"]["warnings"])
+    yield from policy_findings(document)
 
 
 def _entries(section: Table, key: str) -> list[dict[str, Any]]:

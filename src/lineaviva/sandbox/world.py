@@ -14,6 +14,7 @@ from pathlib import Path
 
 SETTINGS = "lineaviva.config.settings"
 CARRIERS = ("tim", "vodafone", "windtre")
+_SECRETS = ("stripe", "webhook", *(f"client {operator}" for operator in CARRIERS))
 
 
 @dataclass(frozen=True)
@@ -49,17 +50,22 @@ class World:
         return self.home / "sandbox" / part
 
     def secrets(self) -> dict[str, str]:
-        """Tokens that the parts share, made at the first start."""
+        """What the parts share and nobody else knows, made at the first start."""
         path = self.folder("secrets.json")
-        if not path.exists():
+        found: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        missing = [name for name in _SECRETS if name not in found]
+        if missing:
             path.parent.mkdir(parents=True, exist_ok=True)
-            made = {name: secrets.token_hex(16) for name in ("tmf", "stripe", "webhook")}
+            found |= {name: secrets.token_hex(32) for name in missing}
             draft = path.with_suffix(f".{os.getpid()}")
             draft.touch(mode=0o600)
-            draft.write_text(json.dumps(made))
+            draft.write_text(json.dumps(found))
             draft.replace(path)
-        found: dict[str, str] = json.loads(path.read_text())
         return found
+
+    def client(self, operator: str) -> str:
+        """Id and secret of the keeper's client at that carrier."""
+        return f"{operator}-keeper:{self.secrets()[f'client {operator}']}"
 
     def keeper_env(self) -> dict[str, str]:
         """What the keeper's processes need to know to live in this world."""
@@ -75,7 +81,7 @@ class World:
             "LINEAVIVA_STRIPE_WEBHOOK_SECRET": f"whsec_{shared['webhook']}",
             "LINEAVIVA_STRIPE_API_BASE": self.provider_url,
             "LINEAVIVA_TMF_URLS": ",".join(f"{name}={self.carrier_url(name)}" for name in CARRIERS),
-            "LINEAVIVA_TMF_TOKEN": shared["tmf"],
+            "LINEAVIVA_TMF_CLIENTS": ",".join(f"{name}={self.client(name)}" for name in CARRIERS),
         }
 
     def _part_env(self, part: str, program: str) -> dict[str, str]:
@@ -92,7 +98,7 @@ class World:
         return {
             **self._part_env(operator, "carrier"),
             "LINEAVIVA_CARRIER_OPERATOR": operator,
-            "LINEAVIVA_TMF_TOKEN": self.secrets()["tmf"],
+            "LINEAVIVA_SANDBOX_CLIENT": self.client(operator),
             "LINEAVIVA_PUBLIC_URL": self.carrier_url(operator),
         }
 

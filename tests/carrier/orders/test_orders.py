@@ -9,18 +9,22 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
+from lineaviva.carrier.catalogue.rules import topup_id
+from lineaviva.carrier.ledger.models import Event
 from lineaviva.carrier.orders.actions import service_order_perform
 from lineaviva.carrier.orders.models import ServiceOrder
 from lineaviva.carrier.orders.ports import Strict, screening
 from lineaviva.carrier.orders.queries import books_audit, credited, order_by_reference
 from lineaviva.carrier.orders.rules import Ask, Refusal
 from lineaviva.carrier.subscriptions.actions import subscription_open
-from lineaviva.carrier.subscriptions.models import Subscription
+from lineaviva.carrier.subscriptions.models import Plan, Subscription
 from lineaviva.kernel.errors import Conflict
+from tests.keeper.together import together
 
 pytestmark = pytest.mark.django_db
 NUMBER = "+393391234567"
 TOPUP = Ask("tim", "partner", "LV-1", "topup", NUMBER, "topup-10", 1000)
+PLAN = Ask("tim", "partner", "LV-2", "plan", NUMBER, "tim-base-e-chat")
 
 
 class Suspicious(Strict):
@@ -94,10 +98,11 @@ def test_a_reference_is_for_one_thing(line: Subscription, now: datetime, changes
 def test_a_copy_that_was_faster_is_answered(line: Subscription, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
     """The other copy commits between our look for the reference and our row: the unique reference stops us."""
     first = service_order_perform(ask=TOPUP, screening=Strict(), now=now)
-    from lineaviva.carrier.orders import actions
-
-    real, looks = actions.order_by_reference, iter([True])
-    monkeypatch.setattr(actions, "order_by_reference", lambda **by: None if next(looks, False) else real(**by))
+    looks = iter([True])
+    monkeypatch.setattr(
+        "lineaviva.carrier.orders.actions.order_by_reference",
+        lambda **by: None if next(looks, False) else order_by_reference(**by),
+    )
     second = service_order_perform(ask=TOPUP, screening=Strict(), now=now)
     assert second.pk == first.pk
     line.refresh_from_db()
@@ -124,7 +129,7 @@ def test_killed_before_the_commit_nothing_was_done(
 @pytest.mark.parametrize(
     "changes",
     [
-        pytest.param({"status": "completed", "code": ""}, id="done without a transaction"),
+        pytest.param({"status": "completed", "code": ""}, id="done without an event"),
         pytest.param({"status": "failed", "code": ""}, id="refused without a reason"),
     ],
 )
@@ -142,9 +147,85 @@ def test_the_database_takes_no_order_that_is_neither(now: datetime, changes: dic
     assert not ServiceOrder.objects.exists()
 
 
-def test_the_audit_compares_orders_with_their_transactions(line: Subscription, now: datetime) -> None:
+def test_the_audit_compares_orders_with_their_events(line: Subscription, now: datetime) -> None:
     order = service_order_perform(ask=TOPUP, screening=Strict(), now=now)
     ServiceOrder.objects.update(price_minor=999)
-    assert books_audit("tim").problems == [f"order {order.pk}: 999 cents were sold, its transaction moved 1000"]
+    unequal = f"order {order.pk}: 999 cents were sold, its event is missing or says 1000"
+    assert books_audit("tim").problems == [unequal]
+    ServiceOrder.objects.update(price_minor=1000, plan_number=7)
+    assert books_audit("tim").problems == []  # a plan there is not: the row is all that tells
+    ServiceOrder.objects.update(plan_number=None, event_number=2)
+    orphan = f"event 1 of subscription {line.pk} belongs to no order"
+    missing = f"order {order.pk}: 1000 cents were sold, its event is missing or says -1"
+    assert books_audit("tim").problems == [missing, orphan]
     ServiceOrder.objects.all().delete()
-    assert books_audit("tim").problems == [f"transaction {order.transaction_id} belongs to no order"]
+    assert books_audit("tim").problems == [orphan]
+
+
+def test_a_plan_order_without_its_plan_is_found(line: Subscription, now: datetime) -> None:
+    order = service_order_perform(ask=PLAN, screening=Strict(), now=now)
+    assert books_audit("tim").problems == []
+    Plan.objects.all().delete()
+    assert books_audit("tim").problems == [f"order {order.pk}: a plan order has a plan, a top-up has none"]
+
+
+# --- what cannot be bought ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        pytest.param({"amount_minor": -1000, "offering_id": topup_id(-1000)}, "amount_not_sold", id="below zero"),
+        pytest.param({"amount_minor": 0, "offering_id": topup_id(0)}, "amount_not_sold", id="nothing"),
+        pytest.param({"amount_minor": 1, "offering_id": topup_id(1)}, "amount_not_sold", id="a cent"),
+        pytest.param({"amount_minor": 10**18, "offering_id": topup_id(10**18)}, "amount_not_sold", id="a fortune"),
+        pytest.param({"amount_minor": -1000}, "amount_not_sold", id="below zero, called ten euros"),
+        pytest.param({"amount_minor": 2000}, "amount_not_sold", id="twenty, called ten"),
+        pytest.param({"kind": "plan", "amount_minor": None}, "offering_unknown", id="a top-up as a plan"),
+        pytest.param({"kind": "plan", "offering_id": "tim-nothing"}, "offering_unknown", id="no such plan"),
+        pytest.param({"kind": "plan", "offering_id": ""}, "offering_unknown", id="no name"),
+        pytest.param({"operator": "vodafone"}, "line_unknown", id="another operator's number"),
+        pytest.param({"msisdn": "+393391234568"}, "line_unknown", id="nobody's number"),
+    ],
+)
+def test_what_is_refused_changes_nothing(line: Subscription, now: datetime, changes: dict[str, Any], code: str) -> None:
+    order = service_order_perform(ask=replace(TOPUP, **changes), screening=Strict(), now=now)
+    assert (order.status, order.code, order.event_number, order.price_minor) == ("failed", code, None, 0)
+    line.refresh_from_db()
+    assert (line.credit_minor, line.last_number, Event.objects.count(), Plan.objects.count()) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("facts", "code"),
+    [
+        ({"status": "suspended"}, "line_suspended"),
+        ({"status": "closed"}, "line_closed"),
+        ({"phase": "off"}, "line_off"),
+        ({"phase": "free"}, "line_off"),
+    ],
+)
+def test_a_line_for_which_nothing_is_sold(line: Subscription, now: datetime, facts: dict[str, str], code: str) -> None:
+    Subscription.objects.update(**facts)
+    order = service_order_perform(ask=TOPUP, screening=Strict(), now=now)
+    assert (order.status, order.code) == ("failed", code)
+    assert Event.objects.count() == 0
+
+
+def test_two_who_send_it_at_once_buy_it_once(at_once: None, now: datetime) -> None:
+    line, _ = subscription_open(operator="tim", msisdn=NUMBER, now=now)
+    done = together(4, lambda: service_order_perform(ask=TOPUP, screening=Strict(), now=now))
+    assert len({order.pk for order in done}) == 1
+    line.refresh_from_db()
+    assert (line.credit_minor, line.last_number) == (1000, 1)
+    assert books_audit("tim").problems == []
+
+
+def test_top_ups_of_one_line_at_once_are_all_counted(at_once: None, now: datetime) -> None:
+    line, _ = subscription_open(operator="tim", msisdn=NUMBER, now=now)
+    references = iter("abcdef")
+    together(
+        6, lambda: service_order_perform(ask=replace(TOPUP, reference=next(references)), screening=Strict(), now=now)
+    )
+    line.refresh_from_db()
+    assert (line.credit_minor, line.last_number) == (6000, 6)
+    assert books_audit("tim").problems == []

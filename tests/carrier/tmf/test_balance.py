@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from lineaviva.carrier.catalogue.models import Promotion
+from lineaviva.carrier.ledger.actions import event_record
 from lineaviva.carrier.ledger.models import Entry
+from lineaviva.carrier.ledger.rules import Posting
 from lineaviva.carrier.orders.models import ServiceOrder
 from lineaviva.carrier.subscriptions.actions import plan_start, subscription_open
 from lineaviva.carrier.subscriptions.models import Subscription
 from tests.carrier.doors import BUCKET, NUMBER, TOPUP, Door, assert_audit_clean, rows, topup_body
+from tests.conftest import NOON
 from tests.tmf_schemas import BALANCE, problems
 
 
@@ -22,7 +25,7 @@ def line(door: Door, now: datetime) -> Subscription:
 
 
 def entries() -> list[tuple[str, str, int]]:
-    return list(Entry.objects.order_by("id").values_list("debited", "credited", "amount_minor"))
+    return list(Entry.objects.order_by("subscription_id", "number", "leg").values_list("debited", "credited", "amount_minor"))
 
 
 def test_a_topup_credits_the_line_and_moves_its_dates(door: Door, line: Subscription) -> None:
@@ -146,8 +149,8 @@ def test_an_unknown_number_is_refused_and_the_refusal_is_kept(door: Door, now: d
     [
         pytest.param({"status": "suspended"}, 409, "line_suspended", id="blocked by hand"),
         pytest.param({"status": "closed"}, 409, "line_closed", id="closed"),
-        pytest.param({"extended_on": date(2025, 10, 1)}, 409, "line_off", id="off since 1 November"),
-        pytest.param({"extended_on": date(2023, 10, 1)}, 409, "line_off", id="number lost"),
+        pytest.param({"phase": "off"}, 409, "line_off", id="off"),
+        pytest.param({"phase": "free"}, 409, "line_off", id="number lost"),
     ],
 )
 def test_nothing_is_bought_for_a_line_that_does_not_live(
@@ -163,10 +166,10 @@ def test_nothing_is_bought_for_a_line_that_does_not_live(
 
 
 def test_a_line_that_only_receives_is_woken(door: Door, line: Subscription) -> None:
-    Subscription.objects.update(extended_on=date(2025, 11, 1))
+    Subscription.objects.update(extended_on=date(2025, 11, 1), phase="receive_only")
     assert door.post(TOPUP, topup_body("LV-1")).status_code == 201
     line.refresh_from_db()
-    assert line.extended_on == date(2026, 11, 22)
+    assert (line.extended_on, line.phase) == (date(2026, 11, 22), "full_service")
 
 
 def test_an_amount_that_is_not_sold_is_refused(door: Door, line: Subscription) -> None:
@@ -187,15 +190,17 @@ def test_another_operators_line_is_not_seen(door: Door, now: datetime) -> None:
 # --- reading ------------------------------------------------------------------------------------------------------
 
 
-def test_buckets_of_a_line(door: Door, line: Subscription, now: datetime) -> None:
+def test_buckets_of_a_line(door: Door, line: Subscription) -> None:
+    Subscription.objects.update(last_number=1)
     plan_start(
         subscription=line,
+        number=1,
         offering_id="plan-x",
         name="Plan X",
         price_minor=999,
         period=(1, None),
         allowances={"data": 50_000, "voice": -1, "sms": None},
-        now=now,
+        today=date(2026, 11, 22),
     )
     door.post(TOPUP, topup_body("LV-1", 5))
     answer = door.get(BUCKET, **{"logicalResource.id": NUMBER})
@@ -208,8 +213,24 @@ def test_buckets_of_a_line(door: Door, line: Subscription, now: datetime) -> Non
         ("voice", None),
     ]
     assert found[2]["remainingValueName"] == "unlimited"
+    assert [one["id"] for one in found] == [
+        f"credit-{line.pk}", f"bucket-{line.pk}-1-data", f"bucket-{line.pk}-1-voice",
+    ]  # fmt: skip
     for one in found:
         assert door.get(one["href"].removeprefix("http://carrier.test")).json() == one
+
+
+def test_what_a_line_owes_is_a_bucket_below_zero_until_a_topup_pays_it(door: Door, line: Subscription) -> None:
+    event_record(subscription=line, kind="courtesy", postings=[Posting("courtesy", "revenue", 99)], now=NOON)
+    (owed,) = door.get(BUCKET, id=f"debt-{line.pk}").json()
+    assert problems(BALANCE, "Bucket", owed) == []
+    assert owed["remainingValue"] == {"amount": -0.99, "units": "EUR"}
+    assert door.get(owed["href"].removeprefix("http://carrier.test")).json() == owed
+    door.post(TOPUP, topup_body("LV-1", 5))
+    (credit,) = door.get(BUCKET).json()
+    assert (credit["id"], credit["remainingValue"]["amount"]) == (f"credit-{line.pk}", 4.01)
+    assert door.get(owed["href"].removeprefix("http://carrier.test")).status_code == 404
+    assert_audit_clean()
 
 
 def test_filters_of_buckets(door: Door, line: Subscription, now: datetime) -> None:

@@ -111,7 +111,7 @@ def test_the_keepers_reader_understands_it(door: Door, promotion: Promotion) -> 
     from lineaviva.keeper.catalogue.tmf.documents import listing
 
     documents = json.loads(door.get(OFFERING).content, parse_float=Decimal)
-    found = listing("tim", documents, {})
+    found = listing("tim", documents, {}, now=NOON)
     drafts = {draft.external_id: draft for draft in found.offerings}
     assert (drafts["topup-4"].kind, drafts["topup-4"].price_minor, drafts["topup-4"].extends) == ("topup", 400, True)
     plan = drafts["tim-base-e-chat"]

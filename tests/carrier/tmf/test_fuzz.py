@@ -98,4 +98,5 @@ def test_queries(door: Door, query: dict[str, str]) -> None:
 def test_the_api_describes_itself(door: Door) -> None:
     document = door.get("/tmf-api/openapi.json", token=None).json()
     assert set(document["paths"]) >= {TOPUP, f"{TOPUP}/{{id}}", ORDER}
-    assert document["components"]["securitySchemes"]["BearerToken"]["scheme"] == "bearer"
+    scheme = document["components"]["securitySchemes"]["OAuth"]
+    assert (scheme["type"], scheme["flows"]["clientCredentials"]["tokenUrl"]) == ("oauth2", "/oauth2/token")

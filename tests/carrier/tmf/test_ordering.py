@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -10,8 +10,19 @@ import pytest
 from lineaviva.carrier.catalogue.models import Promotion
 from lineaviva.carrier.ledger.models import Entry
 from lineaviva.carrier.subscriptions.actions import subscription_open
-from lineaviva.carrier.subscriptions.models import Bucket, Plan, Subscription
-from tests.carrier.doors import NUMBER, ORDER, PRODUCT, TOPUP, Door, assert_audit_clean, order_body, rows, topup_body
+from lineaviva.carrier.subscriptions.models import Plan, Subscription
+from tests.carrier.doors import (
+    BUCKET,
+    NUMBER,
+    ORDER,
+    PRODUCT,
+    TOPUP,
+    Door,
+    assert_audit_clean,
+    order_body,
+    rows,
+    topup_body,
+)
 from tests.tmf_schemas import ORDERING, problems
 
 
@@ -21,7 +32,7 @@ def line(door: Door, now: datetime) -> Subscription:
 
 
 def entries() -> list[tuple[str, str, int]]:
-    return list(Entry.objects.order_by("id").values_list("debited", "credited", "amount_minor"))
+    return list(Entry.objects.order_by("subscription_id", "number", "leg").values_list("debited", "credited", "amount_minor"))
 
 
 def test_a_plan_is_paid_by_the_partner_and_not_from_the_lines_credit(door: Door, line: Subscription) -> None:
@@ -38,8 +49,8 @@ def test_a_plan_is_paid_by_the_partner_and_not_from_the_lines_credit(door: Door,
     assert order["orderTotalPrice"][0]["price"]["taxIncludedAmount"] == {"unit": "EUR", "value": 2.0}
     item = order["productOrderItem"][0]
     assert (item["state"], item["action"], item["productOffering"]["id"]) == ("completed", "add", "tim-base-e-chat")
-    assert item["product"]["startDate"] == "2026-11-22T11:00:00Z"
-    assert item["product"]["terminationDate"] == "2026-12-21T23:00:00Z"  # midnight in Rome
+    assert item["product"]["startDate"] == "2026-11-22T00:00:00+01:00"
+    assert item["product"]["terminationDate"] == "2026-12-22T00:00:00+01:00"
     assert entries() == [("clearing", "credit", 500), ("clearing", "revenue", 200)]
     line.refresh_from_db()
     assert (line.credit_minor, line.extended_on) == (500, date(2026, 11, 22))
@@ -69,10 +80,11 @@ def test_a_reference_of_a_topup_is_none_for_a_plan(door: Door, line: Subscriptio
 def test_renewed_early_the_new_period_follows_the_old_one(door: Door, line: Subscription) -> None:
     door.post(ORDER, order_body("LV-1"))
     door.post(ORDER, order_body("LV-2"))
-    periods = list(Plan.objects.order_by("id").values_list("started_at", "ends_at"))
-    december, january = datetime(2026, 12, 21, 23, tzinfo=UTC), datetime(2027, 1, 21, 23, tzinfo=UTC)
-    assert [period[1] for period in periods] == [december, january]
-    assert periods[1][0] == december
+    periods = list(Plan.objects.order_by("number").values_list("started_on", "paid_until"))
+    assert periods == [
+        (date(2026, 11, 22), date(2026, 12, 22)),
+        (date(2026, 12, 22), date(2027, 1, 22)),
+    ]
     second = door.get(PRODUCT, **{"productOffering.id": "tim-base-e-chat"}).json()[1]
     assert second["status"] == "pendingActive"
 
@@ -81,10 +93,12 @@ def test_a_plan_fills_buckets(door: Door, settings: Any, now: datetime) -> None:
     settings.CARRIER_OPERATOR = "spusu"
     subscription_open(operator="spusu", msisdn=NUMBER, now=now)
     assert door.post(ORDER, order_body("LV-1", "spusu-1")).status_code == 201
-    assert list(Bucket.objects.order_by("usage_type").values_list("usage_type", "remaining")) == [
-        ("data", 1000), ("sms", 100), ("voice", 100),
+    plan = Plan.objects.get()
+    assert (plan.data_left, plan.voice_left, plan.sms_left) == (1000, 100, 100)
+    found = door.get(BUCKET, limit="10").json()[1:]
+    assert [(one["usageType"], one["remainingValue"]["amount"]) for one in found] == [
+        ("data", 1000), ("voice", 100), ("sms", 100),
     ]  # fmt: skip
-    assert Bucket.objects.first().valid_until == Plan.objects.get().ends_at  # type: ignore[union-attr]
     # spusu's rulebook does not say that a plan moves the dates, so it moves none.
     assert Subscription.objects.get().extended_on is None
 

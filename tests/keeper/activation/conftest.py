@@ -22,25 +22,16 @@ from lineaviva.kernel import agenda
 from lineaviva.kernel.agenda.registry import registered
 from lineaviva.kernel.clock import FrozenClock
 from tests import factories
-from tests.carrier_process import TOKEN, CarrierProcess
+from tests.carrier_process import CLIENT_ID, SECRET, CarrierProcess
 from tests.keeper.activation.proxy import BadNetwork
 from tests.keeper.orders import factories as orders
-
-
-@pytest.fixture(scope="session")
-def tim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CarrierProcess]:
-    process = CarrierProcess("tim", tmp_path_factory.mktemp("tim"))
-    try:
-        yield process.start()
-    finally:
-        process.close()
 
 
 @pytest.fixture
 def carrier(tim: CarrierProcess, settings: Any) -> Iterator[CarrierProcess]:
     """TIM, well-behaved, reached by the keeper; its books must balance when the test is over."""
     tim.behave()
-    settings.TMF_URLS, settings.TMF_TOKEN = {"tim": tim.url}, TOKEN
+    settings.TMF_URLS, settings.TMF_CLIENTS = {"tim": tim.url}, {"tim": (CLIENT_ID, SECRET)}
     yield tim
     tim.behave()
     audit = tim.audit()

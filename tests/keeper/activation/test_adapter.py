@@ -13,6 +13,7 @@ import pytest
 from lineaviva.keeper.activation.ports import Request, Result, gateway, gateway_for
 from lineaviva.keeper.activation.tmf import adapter
 from lineaviva.keeper.activation.tmf.adapter import ORDER, PRODUCT, TOPUP, TmfGateway
+from lineaviva.kernel import oauth
 from lineaviva.kernel.errors import NeedsPerson, Temporary
 from tests.tmf_schemas import BALANCE, ORDERING, problems
 
@@ -27,8 +28,16 @@ class Wire:
 
     def __init__(self, post: Answer, ask: Answer | None = None, products: Answer | None = None) -> None:
         self.sent: list[httpx.Request] = []
+        self.tokens = 0
         nothing: Answer = lambda _: httpx.Response(200, json=[])  # noqa: E731
         self._answers = {"POST": post, "GET": ask or nothing, "PRODUCTS": products or nothing}
+
+    def token(self, request: httpx.Request) -> httpx.Response:
+        """The token endpoint: `token-1`, and so on."""
+        assert (request.method, request.url.path) == ("POST", "/base/oauth2/token")
+        self.tokens += 1
+        answer = {"access_token": f"token-{self.tokens}", "token_type": "Bearer", "expires_in": 3600}
+        return httpx.Response(200, json=answer)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.sent.append(request)
@@ -42,10 +51,12 @@ class Wire:
 
 @pytest.fixture
 def play(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Callable[..., Wire]:
-    settings.TMF_URLS, settings.TMF_TOKEN = {"tim": "http://tim.test/base/"}, "secret"
+    settings.TMF_URLS = {"tim": "http://tim.test/base/"}
+    settings.TMF_CLIENTS = {"tim": ("keeper", "a secret")}
 
     def play(*answers: Answer | None) -> Wire:
         wire = Wire(*answers)  # type: ignore[arg-type]
+        monkeypatch.setattr(oauth, "TOKENS", oauth.Tokens(httpx.MockTransport(wire.token)))
         client = httpx.Client(transport=httpx.MockTransport(wire))
         monkeypatch.setattr(adapter, "_client", lambda: client)
         return wire
@@ -73,7 +84,7 @@ def test_a_topup_by_the_published_schema(play: Callable[..., Wire]) -> None:
     request = wire.sent[0]
     body = json.loads(request.content)
     assert (request.method, request.url.path) == ("POST", f"/base{TOPUP}")
-    assert request.headers["Authorization"] == "Bearer secret"
+    assert request.headers["Authorization"] == "Bearer token-1"
     assert problems(BALANCE, "TopupBalance_Create", body) == []
     assert body["amount"] == {"amount": 4.99, "units": "EUR"}
     assert (body["externalId"], body["logicalResource"][0]["id"]) == ("LV-1", "+393391234567")
@@ -209,7 +220,12 @@ def test_too_many_requests_come_back_later(
 @pytest.mark.parametrize(
     ("post", "what"),
     [
-        pytest.param(says(401, TMF_ERROR), "LINEAVIVA_TMF_TOKEN", id="token refused"),
+        pytest.param(
+            says(403, {"code": "insufficient_scope", "reason": "x"}), "LINEAVIVA_TMF_CLIENTS", id="our client may not"
+        ),
+        pytest.param(
+            says(403, {"code": "operator_elsewhere", "reason": "x"}), "LINEAVIVA_TMF_CLIENTS", id="another operator's"
+        ),
         pytest.param(lambda _: httpx.Response(403, text="<h1>Forbidden</h1>"), "check its address", id="a proxy's no"),
         pytest.param(lambda _: httpx.Response(404, text="<h1>nginx</h1>"), "check its address", id="wrong address"),
         pytest.param(lambda _: httpx.Response(302, headers={"Location": "/"}), "check its address", id="a redirect"),
@@ -222,6 +238,49 @@ def test_what_is_for_us_to_mend(play: Callable[..., Wire], post: Answer, what: s
     wire = play(post)
     with pytest.raises(NeedsPerson, match=what):
         TmfGateway().perform(TOPUP_REQUEST)
+    assert wire.posts == 1
+
+
+def test_a_refused_token_is_replaced_once_and_the_request_sent_again(play: Callable[..., Wire]) -> None:
+    answers = iter([says(401, TMF_ERROR), says(201, DONE)])
+    wire = play(lambda request: next(answers)(request))
+    assert TmfGateway().perform(TOPUP_REQUEST).state == "succeeded"
+    assert [request.headers["Authorization"] for request in wire.sent] == [
+        "Bearer token-1", "Bearer token-2", "Bearer token-2",
+    ]  # fmt: skip
+    assert (wire.posts, wire.tokens) == (2, 2)
+
+
+def test_a_token_that_is_never_taken_is_for_a_person(play: Callable[..., Wire]) -> None:
+    wire = play(says(401, TMF_ERROR))
+    with pytest.raises(NeedsPerson, match="LINEAVIVA_TMF_CLIENTS"):
+        TmfGateway().perform(TOPUP_REQUEST)
+    assert (wire.posts, wire.tokens) == (2, 2)
+
+
+def test_without_a_token_nothing_is_sent(play: Callable[..., Wire], monkeypatch: pytest.MonkeyPatch) -> None:
+    wire = play(says(201, DONE))
+    monkeypatch.setattr(oauth, "TOKENS", oauth.Tokens(httpx.MockTransport(breaks(httpx.ReadTimeout))))
+    with pytest.raises(Temporary, match="no token could be fetched: ReadTimeout"):
+        TmfGateway().perform(TOPUP_REQUEST)
+    with pytest.raises(Temporary):
+        TmfGateway().look(TOPUP_REQUEST)
+    assert wire.sent == []
+
+
+def test_without_a_client_nothing_is_sent(play: Callable[..., Wire], settings: Any) -> None:
+    wire = play(says(201, DONE))
+    settings.TMF_CLIENTS = {}
+    with pytest.raises(NeedsPerson, match="LINEAVIVA_TMF_CLIENTS names no client for tim"):
+        TmfGateway().perform(TOPUP_REQUEST)
+    assert wire.sent == []
+
+
+def test_a_token_that_ends_between_the_work_and_its_dates_undoes_nothing(play: Callable[..., Wire]) -> None:
+    wire = play(says(201, DONE), None, says(401))
+    assert TmfGateway().perform(TOPUP_REQUEST) == Result(
+        "succeeded", operator_reference="17", done_at=datetime(2026, 11, 22, 11, tzinfo=UTC)
+    )
     assert wire.posts == 1
 
 

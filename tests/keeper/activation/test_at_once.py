@@ -18,7 +18,7 @@ from tests.keeper.activation.conftest import Way, activation, refunds, states
 from tests.keeper.activation.proxy import BadNetwork
 from tests.keeper.together import together
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("activation")]
+pytestmark = pytest.mark.processes
 _LEASE = timedelta(seconds=91)
 
 

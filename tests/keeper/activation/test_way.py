@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lineaviva.cli.demo import free_port
 from lineaviva.keeper.activation.models import Activation
 from lineaviva.keeper.activation.tmf import adapter
 from lineaviva.keeper.catalogue.actions import catalogue_refresh
@@ -20,11 +21,11 @@ from lineaviva.kernel import agenda
 from lineaviva.kernel.clock import FrozenClock
 from tests import factories
 from tests.carrier.doors import BUCKET, PRODUCT
-from tests.carrier_process import CarrierProcess, free_port
+from tests.carrier_process import CarrierProcess
 from tests.keeper.activation.conftest import Way, activation, delivered, held, refunds, states
 from tests.keeper.activation.proxy import BadNetwork
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("activation")]
+pytestmark = pytest.mark.processes
 
 
 # --- it works -----------------------------------------------------------------------------------------------------
@@ -337,17 +338,17 @@ def test_an_operator_that_never_tells_is_for_a_person(way: Way, carrier: Carrier
     assert carrier.audit()["references"][found.reference] == 1
 
 
-def test_a_token_that_is_refused_is_for_a_person_and_nothing_is_refunded(
+def test_a_client_that_is_refused_is_for_a_person_and_nothing_is_refunded(
     way: Way, carrier: CarrierProcess, settings: Any
 ) -> None:
-    token, settings.TMF_TOKEN = settings.TMF_TOKEN, "an old token"
+    clients, settings.TMF_CLIENTS = settings.TMF_CLIENTS, {"tim": ("partner", "an old secret")}
     order = way.paid()
     way.look()
     found = activation(order)
     assert (states(order), found.sends) == (("paid", "waiting"), 0)
-    assert "LINEAVIVA_TMF_TOKEN" in found.stuck_reason
+    assert "gives us no token (invalid_client)" in found.stuck_reason
     assert refunds(order) == []
-    settings.TMF_TOKEN = token
+    settings.TMF_CLIENTS = clients
     agenda.unstick(found, way.clock.now())
     way.look()
     assert (states(order), activation(order).sends) == (("active", "succeeded"), 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pytest_django import Settings
 
-TOKEN = "the carrier's token"
+CLIENT = ("keeper", "the carrier's secret")
 BASE = "/tmf-api/productCatalogManagement/v4"
 Document = dict[str, Any]
 
@@ -26,6 +27,8 @@ class Carrier:
         self.page = 1000
         self.answer: Callable[[str], tuple[int, bytes] | None] = lambda path: None
         self.url = ""
+        self.token = "the carrier's token"
+        self.tokens_given = 0
 
     def lists(self, *offerings: Document, prices: list[Document] | None = None) -> None:
         self.resources = {"productOffering": list(offerings), "productOfferingPrice": prices or []}
@@ -34,13 +37,24 @@ class Carrier:
 class _Handler(BaseHTTPRequestHandler):
     carrier: Carrier
 
+    def do_POST(self) -> None:
+        """The token endpoint."""
+        form = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        sent = base64.b64decode(self.headers["Authorization"].removeprefix("Basic ")).decode()
+        if (self.path, form, tuple(sent.split(":"))) != ("/oauth2/token", "grant_type=client_credentials", CLIENT):
+            self._send(401, b'{"error": "invalid_client"}')
+            return
+        self.carrier.tokens_given += 1
+        answer = {"access_token": self.carrier.token, "token_type": "Bearer", "expires_in": 3600}
+        self._send(200, json.dumps(answer).encode())
+
     def do_GET(self) -> None:
         self.carrier.asked.append(self.path)
         parts = urlsplit(self.path)
         special = self.carrier.answer(parts.path)
         if special is not None:
             self._send(*special)
-        elif self.headers.get("Authorization") != f"Bearer {TOKEN}":
+        elif self.headers.get("Authorization") != f"Bearer {self.carrier.token}":
             self._send(401, b'{"code": "401", "reason": "no token"}')
         else:
             self._list(parts.path.removeprefix(f"{BASE}/"), parse_qs(parts.query))
@@ -69,11 +83,11 @@ def carrier(settings: Settings) -> Iterator[Carrier]:
     """TIM's carrier side, listening on loopback and named in the settings."""
     made = Carrier()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"carrier": made}))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     made.url = f"http://127.0.0.1:{server.server_port}"
     settings.TMF_URLS = {"tim": made.url}
-    settings.TMF_TOKEN = TOKEN
+    settings.TMF_CLIENTS = {"tim": CLIENT}
     yield made
     server.shutdown()
     server.server_close()

@@ -11,7 +11,7 @@ from django.utils.translation import override
 from lineaviva.keeper.catalogue.actions import catalogue_refresh, promotion_add
 from lineaviva.keeper.catalogue.keepalive import Keepalive
 from lineaviva.keeper.catalogue.models import Offering
-from lineaviva.keeper.catalogue.queries import cheapest_keepalive, compare, offering_for
+from lineaviva.keeper.catalogue.queries import cheapest_keepalive, compare, offering_for, offerings_for
 from lineaviva.keeper.catalogue.rules import Need
 from lineaviva.keeper.lines.models import Line
 from lineaviva.kernel.errors import NotFound
@@ -123,6 +123,19 @@ def test_the_smallest_topup_of_tim(now: datetime) -> None:
         "receive_only_until": (date(2027, 4, 30), date(2027, 12, 22)),
         "number_kept_until": (date(2028, 3, 31), date(2028, 11, 22)),
     }
+
+
+@pytest.mark.parametrize("many", [1, 12])
+def test_more_acts_ask_the_database_no_more(many: int, now: datetime, django_assert_num_queries: Any) -> None:
+    line = factories.line(operator="tim", last_topup=date(2026, 3, 31), now=now)
+    for euros in range(1, many + 1):
+        sold(f"topup-{euros}", 100 * euros)
+    with django_assert_num_queries(2):  # what is sold, and the promotions that run
+        assert act_for(line, now).total == Money(100)
+    known = offerings_for("tim", now)
+    with django_assert_num_queries(1):
+        act = cheapest_keepalive(line=line, offerings=known, now=now)
+    assert act == act_for(line, now)
 
 
 def test_vodafone_counts_eleven_months(now: datetime) -> None:

@@ -15,7 +15,7 @@ from lineaviva.keeper.catalogue.queries import cheapest_keepalive, offerings_for
 from lineaviva.kernel.errors import Temporary
 from lineaviva.kernel.money import Money
 from tests import factories
-from tests.carrier_process import TOKEN, CarrierProcess
+from tests.carrier_process import CLIENT_ID, SECRET, CarrierProcess
 from tests.keeper.catalogue.conftest import characteristics, discount, offering, plan
 from tests.tmf_schemas import CATALOG, problems
 
@@ -28,16 +28,9 @@ def spusu(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CarrierProcess]:
     carrier.close()
 
 
-@pytest.fixture(scope="module")
-def tim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CarrierProcess]:
-    carrier = CarrierProcess("tim", tmp_path_factory.mktemp("tim"))
-    yield carrier.start()
-    carrier.close()
-
-
 @pytest.fixture
 def urls(settings: Settings) -> Settings:
-    settings.TMF_TOKEN = TOKEN
+    settings.TMF_CLIENTS = {"tim": (CLIENT_ID, SECRET), "spusu": (CLIENT_ID, SECRET)}
     return settings
 
 

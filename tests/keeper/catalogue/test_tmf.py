@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import pytest
 from pytest_django import Settings
 
@@ -14,17 +15,35 @@ from lineaviva.keeper.catalogue.rules import Draft
 from lineaviva.keeper.catalogue.tmf.documents import listing
 from lineaviva.keeper.catalogue.tmf.reader import TmfCatalogue
 from lineaviva.kernel.errors import Temporary
-from tests.keeper.catalogue.conftest import Carrier, characteristics, discount, money, offering, plan
+from tests.conftest import NOON
+from tests.keeper.catalogue.conftest import CLIENT, Carrier, characteristics, discount, money, offering, plan
 
 
 def read(*documents: dict[str, Any], prices: dict[str, Any] | None = None) -> Listing:
     # Through JSON, as the wire has it.
-    return listing("tim", json.loads(json.dumps(documents)), prices or {})
+    return listing("tim", json.loads(json.dumps(documents)), prices or {}, now=NOON)
 
 
 def one(document: dict[str, Any], **prices: Any) -> Draft:
     (draft,) = read(document, prices=prices).offerings
     return draft
+
+
+@pytest.mark.parametrize(
+    ("window", "minor"),
+    [
+        pytest.param({}, 1698, id="no period: both are charged"),
+        pytest.param({"startDateTime": "2026-12-22T00:00:00+01:00"}, 799, id="announced"),
+        pytest.param({"endDateTime": "2026-11-22T12:00:00+01:00"}, 799, id="over"),
+        pytest.param({"startDateTime": "2026-11-22T12:00:00+01:00"}, 1698, id="from this instant on"),
+        pytest.param({"startDateTime": "soon"}, 1698, id="a period that cannot be read"),
+    ],
+)
+def test_only_prices_that_count_now_are_added_up(window: dict[str, str], minor: int) -> None:
+    offer = plan()
+    (present,) = offer["productOfferingPrice"]
+    other = {**present, "id": "spark-price-2", "price": money(8.99), "validFor": window}
+    assert one({**offer, "productOfferingPrice": [present, other]}).price_minor == minor
 
 
 def test_a_topup() -> None:
@@ -347,15 +366,52 @@ def test_a_page_that_is_missing_is_no_catalogue(carrier: Carrier) -> None:
         TmfCatalogue().read("tim")
 
 
-def test_a_refused_token(carrier: Carrier, settings: Settings) -> None:
-    settings.TMF_TOKEN = "another"
+@pytest.mark.parametrize(
+    ("clients", "reason"),
+    [
+        pytest.param({"tim": ("keeper", "another")}, r"gives us no token \(invalid_client\)", id="another secret"),
+        pytest.param({}, "LINEAVIVA_TMF_CLIENTS names no client for tim", id="no client"),
+    ],
+)
+def test_a_refused_client(
+    carrier: Carrier, settings: Settings, clients: dict[str, tuple[str, str]], reason: str
+) -> None:
+    settings.TMF_CLIENTS = clients
+
+    with pytest.raises(Temporary, match=reason):
+        TmfCatalogue().read("tim")
+
+    assert carrier.asked == []
+
+
+def test_a_token_that_was_ended_is_replaced_once(carrier: Carrier) -> None:
+    carrier.lists(offering())
+    TmfCatalogue().read("tim")
+    carrier.token = "the carrier's next token"
+
+    assert len(TmfCatalogue().read("tim").offerings) == 1
+    assert (carrier.tokens_given, len(carrier.asked)) == (2, 3)
+
+
+def test_a_token_that_is_never_taken(carrier: Carrier) -> None:
+    carrier.answer = lambda path: (401, b"{}")
 
     with pytest.raises(Temporary, match="the carrier answered 401 for /productOffering"):
         TmfCatalogue().read("tim")
 
+    assert len(carrier.asked) == 2
+
 
 def test_nobody_listens(settings: Settings) -> None:
-    settings.TMF_URLS = {"tim": "http://127.0.0.1:9"}
+    settings.TMF_URLS, settings.TMF_CLIENTS = {"tim": "http://127.0.0.1:9"}, {"tim": CLIENT}
+
+    with pytest.raises(Temporary, match="no token could be fetched: ConnectError"):
+        TmfCatalogue().read("tim")
+
+
+def test_nobody_listens_any_more(carrier: Carrier, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("broken")
 
     with pytest.raises(Temporary, match="the carrier cannot be reached: ConnectError"):
-        TmfCatalogue().read("tim")
+        TmfCatalogue(httpx.MockTransport(broken)).read("tim")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,45 @@ def test_an_outsider_finds_nothing(right: str) -> None:
     with pytest.raises(NotFound) as refusal:
         queries.line_for(user=eve, line_id=line.pk, right=right)
     assert refusal.value.code == "line_unknown"
+
+
+@pytest.mark.parametrize(
+    ("who", "wanted", "mine"),
+    [
+        pytest.param("anna", "pay", "holder", id="the holder"),
+        pytest.param("bo", "pay", "pay", id="one who may pay"),
+        pytest.param("bo", "read", "pay", id="who may pay may read"),
+        pytest.param("dora", "read", "read", id="one who may read"),
+        pytest.param("dora", "pay", None, id="who may read may not pay"),
+        pytest.param("eve", "read", None, id="an outsider"),
+    ],
+)
+def test_who_may_do_what_with_a_line(
+    who: str, wanted: str, mine: str | None, now: datetime, django_assert_max_num_queries: Any
+) -> None:
+    people = {name: factories.holder(f"{name}@example.org") for name in ("anna", "bo", "dora", "eve")}
+    line = factories.line(holder=people["anna"])
+    line_share(line=line, with_email="bo@example.org", right="pay", by=people["anna"], now=now)
+    line_share(line=line, with_email="dora@example.org", right="read", by=people["anna"], now=now)
+    if mine is None:
+        with pytest.raises(NotFound) as refusal:
+            queries.line_for(user=people[who], line_id=line.pk, right=wanted)
+        assert refusal.value.code == "line_unknown"
+        return
+    with django_assert_max_num_queries(1 if mine == "holder" else 2):
+        found = queries.line_for(user=people[who], line_id=line.pk, right=wanted)
+    assert (found, vars(found)["my_right"]) == (line, mine)
+    listed = queries.lines_for(people[who]).get(pk=line.pk)
+    assert (listed.my_right, found.holder.email) == (mine, "anna@example.org")
+
+
+def test_a_line_that_was_removed_is_nobodys(now: datetime) -> None:
+    line = factories.line()
+    line_remove(line=line, by=line.holder, now=now)
+    with pytest.raises(NotFound):
+        queries.line_for(user=line.holder, line_id=line.pk)
+    with pytest.raises(NotFound):
+        queries.require_right(line, line.holder)
 
 
 def test_one_query_for_a_list(django_assert_num_queries: object) -> None:

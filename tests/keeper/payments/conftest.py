@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+import stripe
 from django.db import connections
 
 from lineaviva.keeper.orders.models import ProductOrder
@@ -23,18 +24,10 @@ from tests.keeper.orders import factories
 from tests.sandbox.provider.process import API_KEY, WEBHOOK_SECRET, Bank, Shop, http, wait_for
 
 
-@pytest.fixture(scope="session")
-def shop() -> Iterator[Shop]:
-    shop = Shop()
-    yield shop
-    shop.stop()
-
-
-@pytest.fixture(scope="session")
-def bank(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
-    bank = Bank(tmp_path_factory.mktemp("bank"), shop.url)
-    yield bank
-    bank.kill()
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stripe's library tries a second time at once, where it would have waited for half a second."""
+    monkeypatch.setattr(stripe.HTTPClient, "INITIAL_DELAY", 0.01)
 
 
 class Till:

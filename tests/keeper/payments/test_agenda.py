@@ -27,7 +27,7 @@ from tests.keeper.payments.conftest import Till, balance, busy, state
 from tests.keeper.payments.test_begin import Killed, kill_in
 from tests.sandbox.provider.process import http
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("bank")]
+pytestmark = pytest.mark.processes
 HOUR = timedelta(hours=1)
 NEVER_TOLD = "4000000000009441"
 

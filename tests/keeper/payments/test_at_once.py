@@ -25,7 +25,7 @@ from lineaviva.kernel.money import Money
 from tests.keeper.payments.conftest import Till, balance, busy, state
 from tests.keeper.together import together
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("bank")]
+pytestmark = pytest.mark.processes
 
 
 @busy

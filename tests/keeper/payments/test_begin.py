@@ -19,7 +19,7 @@ from lineaviva.sandbox import person
 from tests.keeper.payments.conftest import Till, balance, state
 from tests.sandbox.provider.process import http
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("bank")]
+pytestmark = pytest.mark.processes
 
 
 def test_a_second_click_gives_the_same_page(till: Till) -> None:

@@ -15,7 +15,7 @@ from lineaviva.sandbox.provider.cards import CARDS
 from tests.keeper.payments.conftest import Till, balance, busy, state
 from tests.sandbox.provider.process import http, wait_for
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("bank")]
+pytestmark = pytest.mark.processes
 NUMBER = {card.slug: card.number for card in CARDS}
 
 

@@ -21,7 +21,7 @@ from tests import factories
 from tests.keeper.payments.conftest import Till, balance, busy, state
 from tests.keeper.together import together
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("bank")]
+pytestmark = pytest.mark.processes
 
 
 def chen() -> User:

@@ -65,7 +65,7 @@ class Canned:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def answer(self, status: int, document: Any = None, **headers: str) -> None:
         self.status, self.body = status, document if isinstance(document, bytes) else json.dumps(document).encode()

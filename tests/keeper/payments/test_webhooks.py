@@ -10,16 +10,18 @@ from typing import Any
 
 import pytest
 
-from lineaviva.keeper.payments.actions import payment_settle, webhook_receive
+from lineaviva.keeper.payments import agenda as payments_agenda
+from lineaviva.keeper.payments.actions import payment_look, payment_settle, webhook_receive
 from lineaviva.keeper.payments.models import InboxEvent, PaymentAttempt, Refund
 from lineaviva.keeper.payments.ports import Status
 from lineaviva.keeper.payments.rules import STRANGER_GRACE, WEBHOOK_MOST_BYTES
+from lineaviva.keeper.payments.stripe.adapter import StripeProvider
 from lineaviva.kernel.errors import InvalidInput, LineavivaError, NotFound
 from lineaviva.sandbox.provider.events import signature
 from tests.keeper.payments.conftest import Till, state
 from tests.sandbox.provider.process import WEBHOOK_SECRET
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("bank")]
+pytestmark = pytest.mark.processes
 
 
 def event(kind: str, reference: str, event_id: str = "evt_1", **about: Any) -> bytes:
@@ -197,6 +199,56 @@ def test_news_in_any_order_ends_the_same(till: Till, order_of_news: tuple[str, .
     assert (state(order), state(attempt)) == ("paid", "succeeded")
     assert set(InboxEvent.objects.values_list("state", flat=True)) == {"handled"}
     assert not Refund.objects.exists()
+
+
+def test_the_payers_browser_was_faster_and_the_bank_is_not_asked_again(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = till.order()
+    attempt = till.begin(order)
+    till.bank.knobs(webhook_never_percent=100)
+    till.pay(attempt)
+    payment_look(order=order, now=till.clock.now())
+    till.look()
+    assert (state(order), state(attempt)) == ("paid", "succeeded")
+    monkeypatch.setattr(StripeProvider, "fetch", pytest.fail)
+    event_row = receive(till, event(COMPLETED, attempt.provider_ref))
+    till.look()
+    assert (state(event_row), event_row.look_at, state(attempt), attempt.look_at) == (
+        "handled",
+        None,
+        "succeeded",
+        None,
+    )
+
+
+def test_settled_while_its_webhook_is_looked_at_it_does_not_stay_due(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is due in a state that no step takes would be gone through by every scan, for ever."""
+    order = till.order()
+    attempt = till.begin(order)
+    till.bank.knobs(webhook_never_percent=100)
+    till.pay(attempt)
+    wake = payments_agenda._wake_open
+
+    def settled_first(row: PaymentAttempt, now: Any) -> None:
+        payment_settle(attempt=row, status=StripeProvider().fetch(row.provider_ref), now=now)
+        wake(row, now)
+
+    monkeypatch.setattr(payments_agenda, "_wake_open", settled_first)
+    receive(till, event(COMPLETED, attempt.provider_ref))
+    till.look()
+    assert (state(order), state(attempt), attempt.look_at) == ("paid", "succeeded", None)
+
+
+def test_told_again_before_it_was_handled_it_stays_due(till: Till) -> None:
+    attempt = till.begin(till.order())
+    first = receive(till, event(COMPLETED, attempt.provider_ref))
+    till.clock.advance(timedelta(seconds=1))
+    again = receive(till, event(COMPLETED, attempt.provider_ref))
+    again.refresh_from_db()
+    assert (again, again.state, again.look_at, again.wakes) == (first, "new", first.received_at, 1)
 
 
 def test_good_news_of_an_attempt_that_we_had_given_up(till: Till) -> None:

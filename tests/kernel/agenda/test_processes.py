@@ -74,7 +74,7 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[Outside]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     monkeypatch.setenv("AGENDA_TEST_OUTSIDE", f"http://127.0.0.1:{server.server_port}")
     yield outside
@@ -163,10 +163,13 @@ def test_a_killed_worker_s_row_is_taken_over_within_one_lease(
 ) -> None:
     lease = 3.0
     monkeypatch.setenv("AGENDA_TEST_LEASE", str(lease))
-    (key,) = make(Task if kind == "task" else Errand, 1)
+    row = (Task if kind == "task" else Errand)._base_manager.create(look_at=None)
+    key = row.pk
     held = f"{kind}-{key}-2"
     outside.hold.add(held)
     with workers(2) as running:
+        # Not before both are there: the first one's lease would end while the second one starts.
+        agenda.wake(row, datetime.now(UTC))
         until(lambda: bool(outside.asked[held]))
         (victim,) = [worker for worker in running if worker.pid == outside.asked[held][0]]
         (survivor,) = [worker for worker in running if worker is not victim]

@@ -31,6 +31,19 @@ def test_wake_a_row_that_rests(task: Write, now: datetime) -> None:
     assert row.look_at == now
 
 
+def test_waking_a_row_is_one_statement(task: Write, now: datetime, django_assert_num_queries: Any) -> None:
+    row = task(look_at=None)
+    with django_assert_num_queries(1):
+        agenda.wake(row, now)
+
+
+def test_a_row_that_is_gone_cannot_be_woken(task: Write, now: datetime) -> None:
+    row = task()
+    Task.objects.all().delete()
+    with pytest.raises(Task.DoesNotExist):
+        agenda.wake(row, now)
+
+
 def test_wake_a_queryset(task: Write, now: datetime) -> None:
     rows = [task(look_at=now + HOUR, note=note) for note in ("a", "a", "b")]
     assert agenda.wake(Task.objects.filter(note="a").order_by("-pk"), now) == 2

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.carrier.hub.conftest import ears
 from tests.carrier_process import CarrierProcess
+
+__all__ = ["carrier", "ears", "running_carrier"]
 
 
 @pytest.fixture(scope="session")

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from lineaviva.carrier.tmf.common import CATALOG
 from tests.carrier.doors import BUCKET, OFFERING, PRODUCT, TOPUP, topup_body
-from tests.carrier_process import TOKEN, CarrierProcess
+from tests.carrier.hub.conftest import Ears
+from tests.carrier_process import SECRET, CarrierProcess
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("sandbox_carrier")]
+pytestmark = pytest.mark.processes
 _numbers = iter(range(1_000_000, 9_999_999))
 
 
@@ -224,4 +230,66 @@ def test_from_elsewhere_there_are_no_knobs(settings: Any, client: Any, db: None,
 
 def test_the_token_is_needed_in_the_sandbox_too(carrier: CarrierProcess) -> None:
     assert httpx.get(carrier.url + TOPUP).status_code == 401
-    assert TOKEN not in (carrier.home / "log").read_text()
+    assert carrier.get(TOPUP).status_code == 200
+    log = (carrier.home / "log").read_text()
+    assert SECRET not in log
+    assert carrier.headers()["Authorization"] not in log
+
+
+# --- the hub ------------------------------------------------------------------------------------------------------
+
+
+def test_a_pretend_carrier_tells_its_listeners_by_itself(carrier: CarrierProcess, ears: Ears) -> None:
+    ours = httpx.Client(base_url=carrier.url, headers=carrier.let_in(), timeout=10)
+    hub = ours.post(f"{CATALOG}/hub", json={"callback": f"{ears.url}/hear"})
+    assert hub.status_code == 201, hub.text
+    assert ours.post(f"{CATALOG}/productSpecification", json={"name": "Told"}).status_code == 201
+    wait_for(lambda: bool(ears.heard))
+    (event,) = ears.events
+    assert (event["eventType"], event["event"]["productSpecification"]["name"]) == (
+        "ProductSpecificationCreateEvent", "Told",
+    )  # fmt: skip
+    assert ours.delete(httpx.URL(hub.headers["Location"]).path).status_code == 204
+
+
+def test_the_keepers_client_may_not_do_everything(carrier: CarrierProcess) -> None:
+    answer = carrier.post(f"{CATALOG}/productSpecification", {"name": "x"})
+    assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_scope")
+
+
+def test_a_real_carrier_has_a_worker_for_that(tmp_path: Path, ears: Ears) -> None:
+    """`lineaviva worker` with LINEAVIVA_PROGRAM=carrier, without any web process."""
+    quiet = CarrierProcess("tim", tmp_path)
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "lineaviva.cli.main", "worker"], env=quiet.env, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        script = WRITE_AN_EVENT.format(callback=f"{ears.url}/hear")
+        subprocess.run([sys.executable, "-c", script], env=quiet.env, check=True)
+        wait_for(lambda: bool(ears.heard))
+        assert ears.events[0]["event"] == {"catalog": {"id": "x"}}
+    finally:
+        worker.terminate()
+        _, log = worker.communicate(timeout=15)
+        quiet.close()
+    assert (worker.returncode, "agenda_worker_stopped" in log) == (0, True)
+
+
+WRITE_AN_EVENT = """
+import django
+django.setup()
+from lineaviva.carrier.access.actions import client_add
+from lineaviva.carrier.hub.actions import event_publish, listener_add
+from lineaviva.kernel import clock
+now = clock.now()
+client, _ = client_add(operator="tim", name="Shop", now=now)
+listener_add(client_id=client.pk, operator="tim", api="catalog", callback="{callback}", query="", now=now)
+event_publish(operator="tim", api="catalog", event_type="CatalogCreateEvent", resource={{"id": "x"}}, now=now)
+"""
+
+
+def wait_for(ready: Callable[[], bool], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not ready() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert ready()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
+from lineaviva.cli.demo import free_port
+from tests import migrated
 
 # One for all: a client of httpx loads every root certificate when it is made.
 http = httpx.Client(timeout=5)
@@ -30,13 +32,6 @@ SESSION = {
     "line_items[0][price_data][unit_amount]": "500",
     "line_items[0][price_data][product_data][name]": "TIM 5 €",
 }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Shop:
@@ -68,7 +63,7 @@ class Shop:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def stop(self) -> None:
         self._server.shutdown()
@@ -93,7 +88,7 @@ class Bank:
             "DJANGO_SETTINGS_MODULE": "lineaviva.config.settings",
         }
         self._log = open(home / "provider.log", "ab")
-        subprocess.run([sys.executable, "-m", "django", "migrate", "-v", "0"], env=self._env, check=True)
+        migrated.home("provider", home)
         self.start()
 
     def start(self) -> float:

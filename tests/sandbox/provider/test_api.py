@@ -14,7 +14,7 @@ from lineaviva.sandbox import person
 from tests.sandbox.provider.process import AUTH, SESSION, Bank, http, wait_for
 from tests.sandbox.provider.schemas import check_reply
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("provider")]
+pytestmark = pytest.mark.processes
 SUCCESS = "4242424242424242"
 
 

@@ -12,7 +12,7 @@ from tests.sandbox.provider.process import AUTH, SESSION, Bank, http
 from tests.sandbox.provider.schemas import check_reply
 from tests.sandbox.provider.test_api import create, post
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("provider")]
+pytestmark = pytest.mark.processes
 
 
 def test_all_knobs_are_off_at_first(bank: Bank) -> None:

@@ -13,7 +13,7 @@ from lineaviva.sandbox.provider.cards import CARDS, card_called, card_of, refusa
 from tests.sandbox.provider.process import AUTH, SESSION, Bank, Shop, http
 from tests.sandbox.provider.test_api import create, get
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("provider")]
+pytestmark = pytest.mark.processes
 
 
 class Elements(HTMLParser):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import secrets
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 from lineaviva.carrier.subscriptions.rules import extends
@@ -16,8 +20,9 @@ _LONGEST_RANGE = 20
 
 @dataclass(frozen=True, slots=True)
 class Offering:
-    """Something on sale at a known price.
+    """Something on sale at a known price, from `sold_from` to just before `sold_until` where these are given.
 
+    `renewal_policy` names one of the operator's in its rulebook file; "" is its usual one.
     `allowances`: data_mb, minutes, sms, eu_roaming_mb; -1 is without limit, None not known.
     """
 
@@ -27,8 +32,44 @@ class Offering:
     price_minor: int
     extends: bool
     period_months: int | None = None
+    period_days: int | None = None
+    renewal_policy: str = ""
     allowances: dict[str, int | None] = field(default_factory=dict)
     calls_to_china: str = ""
+    sold_from: datetime | None = None
+    sold_until: datetime | None = None
+
+    def on_sale(self, now: datetime) -> bool:
+        begun = self.sold_from is None or self.sold_from <= now
+        return begun and (self.sold_until is None or now < self.sold_until)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanTerms:
+    """What an operator says of a plan of its own when it puts it on sale; the words are OwnPlan's."""
+
+    name: str
+    price_minor: int
+    period_months: int | None
+    period_days: int | None
+    extends: bool
+    data_mb: int | None = None
+    minutes: int | None = None
+    sms: int | None = None
+    renewal_policy: str = ""
+    sold_from: datetime | None = None
+    sold_until: datetime | None = None
+
+
+# Whoever has the plan was promised these; they do not change under it.
+PROMISED = ("period_months", "period_days", "extends", "data_mb", "minutes", "sms", "renewal_policy")
+
+
+def key_made(name: str) -> str:
+    """An id for a resource of that name, which nobody can have had before: `summer-50-gb-3f9a2c1e`."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:30].strip("-")
+    return f"{words or 'resource'}-{secrets.token_hex(4)}"
 
 
 def offerings(operator: Operator) -> dict[str, Offering]:
@@ -77,6 +118,7 @@ def _plan(operator: Operator, offer: Offer) -> Offering:
         price_minor=offer.price.minor if offer.price else 0,
         extends=extends(operator, "plan", 0) if offer.extends is None else offer.extends,
         period_months=offer.period_months,
+        renewal_policy=offer.renewal_policy,
         allowances={
             "data_mb": offer.data_mb,
             "minutes": offer.minutes,

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db import IntegrityError, transaction
 
-from lineaviva.carrier.catalogue.queries import discount_now, offerings
+from lineaviva import rulebook
+from lineaviva.carrier.catalogue.models import OfferChange
+from lineaviva.carrier.catalogue.queries import discount_now, offerings_on_sale
 from lineaviva.carrier.catalogue.rules import Offering
 from lineaviva.carrier.ledger import rules as postings
-from lineaviva.carrier.ledger.actions import transaction_post
+from lineaviva.carrier.ledger.actions import event_record
+from lineaviva.carrier.ledger.models import Kind
+from lineaviva.carrier.nightly.actions import plans_wake
+from lineaviva.carrier.nightly.models import NoticeGiven
 from lineaviva.carrier.orders.models import ServiceOrder, Status
 from lineaviva.carrier.orders.ports import Screening
 from lineaviva.carrier.orders.queries import order_by_reference
 from lineaviva.carrier.orders.rules import NOT_SOLD, UNKNOWN_LINE, Ask, Refusal
 from lineaviva.carrier.subscriptions.actions import plan_start, subscription_extend, subscription_open
 from lineaviva.carrier.subscriptions.models import Plan, Subscription
-from lineaviva.carrier.subscriptions.queries import subscription_deadlines, subscription_for_update
+from lineaviva.carrier.subscriptions.queries import subscription_for_update
 from lineaviva.carrier.subscriptions.rules import refusal as line_refusal
 from lineaviva.kernel.clock import rome_date
 from lineaviva.kernel.errors import Conflict
@@ -61,8 +66,9 @@ def _decide(ask: Ask, screening: Screening, now: datetime) -> ServiceOrder:
         body=ask.body,
         received_at=now,
     )
-    order.subscription = line = _line(ask, screening, now)
-    offering = offerings(ask.operator).get(ask.offering_id)
+    line = _line(ask, screening, now)
+    order.subscription_id = line.pk if line else None
+    offering = offerings_on_sale(ask.operator, now).get(ask.offering_id)
     refused = _refusal(ask, line, offering, screening, now)
     if refused or line is None or offering is None:
         order.status, order.code, order.reason = Status.FAILED, *_facts(refused)
@@ -90,34 +96,73 @@ def _refusal(
 ) -> Refusal | None:
     if line is None:
         return UNKNOWN_LINE
-    if offering is None or offering.kind != ask.kind:
+    if offering is None or offering.kind != ask.kind or ask.amount_minor not in (None, offering.price_minor):
         return NOT_SOLD[ask.kind]
-    found = line_refusal(line.status, subscription_deadlines(line, rome_date(now)).state)
+    found = line_refusal(line.status, line.phase)
     return Refusal(*found) if found else screening.refusal(ask)
 
 
 def _carry_out(order: ServiceOrder, line: Subscription, offering: Offering, now: datetime) -> None:
-    off = discount_now(order.operator, offering, now)
-    moves = postings.topup if offering.kind == "topup" else postings.plan
-    order.transaction = transaction_post(
-        subscription=line, kind=offering.kind, postings=moves(offering.price_minor, off), now=now
+    off, today = discount_now(order.operator, offering, now), rome_date(now)
+    is_plan = offering.kind == "plan"
+    moves = postings.plan if is_plan else postings.topup
+    event = event_record(
+        subscription=line,
+        kind=offering.kind,
+        postings=moves(offering.price_minor, off),
+        starts_plan=is_plan,
+        offering_id=offering.id,
+        now=now,
     )
-    if offering.kind == "plan":
-        order.plan = _start(line, offering, now)
+    order.event_number = event.number
+    if is_plan:
+        order.plan_number = event.number
+        plan = _start(line, event.number, offering, bool(order.body.get("auto_renew")), today)
+        _tell_of_changes(line, plan, today, now)
     if offering.extends:
-        subscription_extend(subscription=line, on=rome_date(now))
+        subscription_extend(subscription=line, on=today)
+    if not is_plan:
+        _spend(line, today, now)
     order.status = Status.COMPLETED
     order.price_minor, order.discount_minor = offering.price_minor, off
 
 
-def _start(line: Subscription, offering: Offering, now: datetime) -> Plan:
+def _spend(line: Subscription, today: date, now: datetime) -> None:
+    """What new credit does by itself: it pays what the line owes, and then wakes what was not paid."""
+    owed = postings.debt_payment(line.credit_minor, line.debt_minor)
+    if owed:
+        event_record(subscription=line, kind=Kind.DEBT_PAID, postings=owed, now=now)
+    plans_wake(subscription=line, today=today, now=now)
+
+
+def _start(line: Subscription, number: int, offering: Offering, auto_renew: bool, today: date) -> Plan:
     amounts = offering.allowances
+    policy = rulebook.operator(line.operator).renewal_policy(offering.renewal_policy)
     return plan_start(
         subscription=line,
+        number=number,
         offering_id=offering.id,
         name=offering.name,
         price_minor=offering.price_minor,
-        period=(offering.period_months, None),
+        period=(offering.period_months, offering.period_days),
         allowances={"data": amounts["data_mb"], "voice": amounts["minutes"], "sms": amounts["sms"]},
-        now=now,
+        today=today,
+        auto_renew=auto_renew,
+        first_attempt_days=max(policy.attempts_before_days, default=0),
     )
+
+
+def _tell_of_changes(line: Subscription, plan: Plan, today: date, now: datetime) -> None:
+    """Whoever buys what will change is told at once, where everybody else was told before."""
+    if not plan.auto_renew:
+        return
+    to_come = OfferChange.objects.filter(operator=line.operator, offering_id=plan.offering_id, from_on__gt=today)
+    for change in to_come.filter(pk__in=NoticeGiven.objects.values("change_id")).order_by("from_on", "pk"):
+        event_record(
+            subscription=line,
+            kind=Kind.CHANGE_NOTICE,
+            plan_number=plan.number,
+            offering_id=plan.offering_id,
+            until=change.from_on,
+            now=now,
+        )

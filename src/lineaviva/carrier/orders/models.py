@@ -6,9 +6,6 @@ from typing import ClassVar
 
 from django.db import models
 
-from lineaviva.carrier.ledger.models import Transaction
-from lineaviva.carrier.subscriptions.models import Plan, Subscription
-
 
 class Kind(models.TextChoices):
     TOPUP = "topup"
@@ -38,9 +35,9 @@ class ServiceOrder(models.Model):
     status = models.CharField(max_length=9, choices=Status.choices)
     code = models.CharField(max_length=40, blank=True)
     reason = models.CharField(max_length=200, blank=True)
-    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, null=True, related_name="orders")
-    transaction = models.OneToOneField(Transaction, on_delete=models.PROTECT, null=True, related_name="order")
-    plan = models.OneToOneField(Plan, on_delete=models.PROTECT, null=True, related_name="order")
+    subscription_id = models.BigIntegerField(null=True)
+    event_number = models.BigIntegerField(null=True)  # of the line's event that it became
+    plan_number = models.BigIntegerField(null=True)  # of the line's plan that it started
     price_minor = models.BigIntegerField(default=0)
     discount_minor = models.BigIntegerField(default=0)
     received_at = models.DateTimeField()
@@ -49,9 +46,12 @@ class ServiceOrder(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["operator", "requester", "reference"], name="service_order_reference_once"),
             models.CheckConstraint(
-                condition=models.Q(status=Status.COMPLETED, transaction__isnull=False, code="")
-                | (models.Q(status=Status.FAILED, transaction=None) & ~models.Q(code="")),
+                condition=models.Q(
+                    status=Status.COMPLETED, subscription_id__isnull=False, event_number__isnull=False, code=""
+                )
+                | (models.Q(status=Status.FAILED, event_number=None) & ~models.Q(code="")),
                 name="service_order_done_or_refused",
             ),
+            models.UniqueConstraint(fields=["subscription_id", "event_number"], name="service_order_event_once"),
         ]
         indexes: ClassVar = [models.Index(fields=["operator", "kind", "id"], name="service_order_listed")]

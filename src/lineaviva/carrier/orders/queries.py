@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db import connection
+from django.db.models import Count, QuerySet, Sum
 
-from lineaviva.carrier.ledger.models import Transaction
 from lineaviva.carrier.ledger.queries import LedgerAudit, ledger_audit
 from lineaviva.carrier.orders.models import ServiceOrder, Status
 
 
 def service_orders(operator: str, kind: str) -> QuerySet[ServiceOrder]:
-    """The operator's orders of one kind, oldest first, with what a resource shows of them."""
-    found = ServiceOrder.objects.filter(operator=operator, kind=kind)
-    return found.select_related("subscription", "plan", "transaction").order_by("id")
+    """The operator's orders of one kind, oldest first."""
+    return ServiceOrder.objects.filter(operator=operator, kind=kind).order_by("id")
 
 
 def order_by_reference(*, operator: str, requester: str, reference: str | None) -> ServiceOrder | None:
@@ -41,27 +41,41 @@ def credited(operator: str) -> dict[str, dict[str, int]]:
 
 
 def books_audit(operator: str) -> LedgerAudit:
-    """The ledger's audit, and each order against its transaction."""
+    """The ledger's audit, and each order against its event."""
     found = ledger_audit(operator)
     return LedgerAudit(found.accounts, [*found.problems, *_order_problems(operator)])
 
 
+_UNEQUAL = """
+    SELECT o.id, o.price_minor, COALESCE(v.amount_minor, -1) FROM carrier_orders_serviceorder o
+      LEFT JOIN carrier_ledger_event v ON v.subscription_id = o.subscription_id AND v.number = o.event_number
+     WHERE o.operator = %s AND o.status = 'completed'
+       AND (v.number IS NULL OR v.amount_minor <> o.price_minor OR v.kind <> o.kind)
+"""
+_PLANLESS = """
+    SELECT o.id FROM carrier_orders_serviceorder o
+      LEFT JOIN carrier_subscriptions_plan p ON p.subscription_id = o.subscription_id AND p.number = o.plan_number
+     WHERE o.operator = %s AND o.status = 'completed' AND (o.kind = 'plan') <> (p.number IS NOT NULL)
+"""
+_ORDERLESS = """
+    SELECT v.subscription_id, v.number FROM carrier_ledger_event v
+      JOIN carrier_subscriptions_subscription s ON s.id = v.subscription_id
+     WHERE s.operator = %s AND v.kind IN ('topup', 'plan')
+       AND NOT EXISTS (SELECT 1 FROM carrier_orders_serviceorder o
+                        WHERE o.subscription_id = v.subscription_id AND o.event_number = v.number)
+"""
+
+
 def _order_problems(operator: str) -> Iterator[str]:
-    done = ServiceOrder.objects.filter(operator=operator, status=Status.COMPLETED)
-    with_sums = done.annotate(moved=Sum("transaction__entries__amount_minor", default=0))
-    for pk, price, moved in with_sums.exclude(moved=F("price_minor")).values_list("pk", "price_minor", "moved"):
-        yield f"order {pk}: {price} cents were sold, its transaction moved {moved}"
-    astray = done.exclude(transaction__subscription=F("subscription"))
-    for pk in astray.values_list("pk", flat=True):
-        yield f"order {pk}: its transaction is another line's"
-    without_plan = done.filter(Q(kind="plan", plan=None) | Q(kind="topup", plan__isnull=False))
-    for pk in without_plan.values_list("pk", flat=True):
+    for pk, price, moved in _rows(_UNEQUAL, operator):
+        yield f"order {pk}: {price} cents were sold, its event is missing or says {moved}"
+    for (pk,) in _rows(_PLANLESS, operator):
         yield f"order {pk}: a plan order has a plan, a top-up has none"
-    orphans = _transactions_without_order(operator)
-    for pk in orphans:
-        yield f"transaction {pk} belongs to no order"
+    for pk, number in _rows(_ORDERLESS, operator):
+        yield f"event {number} of subscription {pk} belongs to no order"
 
 
-def _transactions_without_order(operator: str) -> QuerySet[Transaction, int]:
-    sold = Transaction.objects.filter(subscription__operator=operator, kind__in=["topup", "plan"])
-    return sold.filter(order=None).values_list("pk", flat=True)
+def _rows(sql: str, operator: str) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [operator])
+        return list(cursor.fetchall())

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import date, datetime
 
 from django.db import transaction
 
 from lineaviva import rulebook
 from lineaviva.carrier.subscriptions import rules
-from lineaviva.carrier.subscriptions.models import Bucket, Plan, Subscription, UsageType
+from lineaviva.carrier.subscriptions.models import Number, Plan, Subscription
+from lineaviva.carrier.subscriptions.queries import legal_notice
 from lineaviva.kernel.clock import rome_date
 from lineaviva.kernel.errors import InvalidInput
 from lineaviva.kernel.phone import parse_msisdn
@@ -28,63 +30,70 @@ def subscription_open(
     rulebook.operator(operator)
     if extended_on is not None and extended_on > rome_date(now):
         raise InvalidInput("That day is still to come.", code="day_to_come", field="extended_on")
-    subscription, is_new = Subscription.objects.get_or_create(
-        operator=operator, msisdn=parse_msisdn(msisdn), defaults={"opened_at": now}
-    )
-    if is_new and extended_on is not None:
-        subscription_extend(subscription=subscription, on=extended_on)
-    return subscription, is_new
+    msisdn = parse_msisdn(msisdn)
+    # The number's row is locked: of two who open it at once, one makes the line and the other finds it.
+    Number.objects.get_or_create(operator=operator, msisdn=msisdn)
+    number = Number.objects.select_for_update().get(operator=operator, msisdn=msisdn)
+    if number.subscription_id is not None:
+        return Subscription.objects.get(pk=number.subscription_id), False
+    subscription = Subscription.objects.create(operator=operator, msisdn=msisdn, opened_at=now)
+    Number.objects.filter(pk=number.pk).update(subscription_id=subscription.pk)
+    if extended_on is not None:
+        subscription_extend(subscription=subscription, on=extended_on, today=rome_date(now))
+    return subscription, True
 
 
-def subscription_extend(*, subscription: Subscription, on: date) -> None:
-    """Count the line's dates from `on`, unless a later event counts already."""
+def subscription_extend(*, subscription: Subscription, on: date, today: date | None = None) -> None:
+    """Count the line's dates from `on`, unless a later event counts already; its phase becomes that of `today`."""
     if subscription.extended_on is not None and subscription.extended_on >= on:
         return
-    found = deadlines(operator=rulebook.operator(subscription.operator), last_event=on, as_of=on)
+    today = today or on
+    found = deadlines(operator=rulebook.operator(subscription.operator), last_event=on, as_of=today)
     subscription.extended_on = on
-    subscription.full_service_until = found.full_service_until
-    subscription.receive_only_until = found.receive_only_until
-    subscription.number_kept_until = found.number_kept_until
-    subscription.save(update_fields=["extended_on", "full_service_until", "receive_only_until", "number_kept_until"])
+    life = rules.life_from(found)
+    for name in _LIFE:
+        setattr(subscription, name, getattr(life, name))
+    subscription.look_on = rules.first_look(life, told_on=today, notice=legal_notice())
+    subscription.save(update_fields=["extended_on", "look_on", *_LIFE])
+
+
+_LIFE = [field.name for field in fields(rules.Life)]
 
 
 def plan_start(
     *,
     subscription: Subscription,
+    number: int,
     offering_id: str,
     name: str,
     price_minor: int,
     period: tuple[int | None, int | None],
     allowances: Mapping[str, int | None],
-    now: datetime,
+    today: date,
+    auto_renew: bool = False,
+    first_attempt_days: int = 0,
 ) -> Plan:
-    """Start a plan, after the same plan's present period where one runs; fill its buckets.
+    """Start a plan, after the same plan's present period where one runs, so that nobody loses days by renewing early.
 
-    `period` is (months, days). `allowances`: UsageType -> amount, -1 without limit, None not known (then no bucket).
+    `number` is that of the event that starts it. `period` is (months, days). `allowances`: data, voice, sms -> amount,
+    -1 without limit, None not known. `first_attempt_days`: so many days ahead the night first tries the next fee.
     """
-    running = Plan.objects.filter(subscription=subscription, offering_id=offering_id, ends_at__gt=now)
-    latest = running.order_by("-ends_at").first()
-    start, end = rules.plan_period(
-        now=now, running_until=latest.ends_at if latest else None, months=period[0], days=period[1]
-    )
-    plan = Plan.objects.create(
-        subscription=subscription,
+    running = Plan.objects.filter(subscription_id=subscription.pk, offering_id=offering_id, paid_until__gt=today)
+    latest = running.exclude(status="ended").order_by("-paid_until").first()
+    start = latest.paid_until if latest and latest.paid_until else today
+    end = rules.period_end(start, months=period[0], days=period[1])
+    return Plan.objects.create(
+        subscription_id=subscription.pk,
+        number=number,
         offering_id=offering_id,
         name=name,
         price_minor=price_minor,
-        started_at=start,
-        ends_at=end,
+        auto_renew=auto_renew,
+        started_on=start,
+        paid_until=end,
+        due_on=rules.first_attempt(end, start, first_attempt_days if auto_renew else 0),
+        anchor_day=start.day,
+        data_left=allowances.get("data"),
+        voice_left=allowances.get("voice"),
+        sms_left=allowances.get("sms"),
     )
-    Bucket.objects.bulk_create(
-        Bucket(
-            subscription=subscription,
-            plan=plan,
-            usage_type=UsageType(kind),
-            remaining=None if amount < 0 else amount,
-            valid_from=start,
-            valid_until=end,
-        )
-        for kind, amount in allowances.items()
-        if amount is not None
-    )
-    return plan

@@ -1,4 +1,4 @@
-"""TMF654 Prepay Balance Management v4: Bucket (read) and TopupBalance.
+"""TMF654 Prepay Balance Management v4: TopupBalance. (Its buckets stand in buckets.py.)
 
 Where the requester's reference stands: TopupBalance v4 has no externalId, and none of its own attributes may serve.
 `description` and `reason` are free text that two top-ups may well share, `requestor` names the party that acts (the
@@ -25,8 +25,9 @@ from lineaviva.carrier.catalogue.rules import topup_id
 from lineaviva.carrier.orders.models import ServiceOrder
 from lineaviva.carrier.orders.queries import service_orders
 from lineaviva.carrier.orders.rules import Ask
-from lineaviva.carrier.subscriptions.models import Bucket, Subscription
+from lineaviva.carrier.subscriptions.models import Subscription
 from lineaviva.carrier.tmf.asking import perform
+from lineaviva.carrier.tmf.buckets import CREDIT, line_refs
 from lineaviva.carrier.tmf.common import (
     BALANCE,
     Cents,
@@ -36,11 +37,11 @@ from lineaviva.carrier.tmf.common import (
     Reference,
     Resource,
     Text,
-    TimePeriod,
     dump,
     href,
 )
-from lineaviva.carrier.tmf.door import REQUESTER, operator
+from lineaviva.carrier.tmf.door import operator, requester
+from lineaviva.carrier.tmf.lines import attach_lines
 from lineaviva.carrier.tmf.rest import (
     Fields,
     Json,
@@ -58,28 +59,12 @@ from lineaviva.kernel.errors import InvalidInput
 from lineaviva.kernel.phone import parse_msisdn
 
 router = Router(tags=["TMF654 Prepay Balance"])
-CREDIT = "credit"
-UsageType = Literal["monetary", "voice", "data", "sms"]
 ActionStatus = Literal["completed", "failed"]
-_USAGE: dict[str, UsageType] = {"data": "data", "voice": "voice", "sms": "sms"}
 _STATUS: dict[str, ActionStatus] = {"completed": "completed", "failed": "failed"}
-_UNITS = {"data": "MB", "voice": "minutes", "sms": "messages"}
 _SCHEMA = "ReferencedTopupBalance.schema.json"
 
 
 # --- resources ----------------------------------------------------------------------------------------------------
-
-
-class BucketResource(Resource):
-    type: str = "Bucket"
-    name: str
-    usage_type: UsageType
-    remaining_value: Quantity | None = None
-    remaining_value_name: str | None = None
-    status: Literal["active", "suspended", "expired"] = "active"
-    valid_for: TimePeriod | None = None
-    logical_resource: list[Ref]
-    party_account: Ref
 
 
 class EuroQuantity(Part):
@@ -127,48 +112,10 @@ class TopupBalance(Resource):
     requestor: Ref | None = None
 
 
-def _line_refs(line: Subscription) -> dict[str, Any]:
-    return {
-        "logical_resource": [Ref(id=line.msisdn, name="msisdn", referred_type="MSISDN")],
-        "party_account": Ref(id=str(line.pk), name="prepaid"),
-    }
-
-
-def _credit(line: Subscription) -> Json:
-    identity = f"{CREDIT}-{line.pk}"
-    resource = BucketResource(
-        id=identity,
-        href=href(BALANCE, "bucket", identity),
-        name="Credit",
-        usage_type="monetary",
-        remaining_value=Quantity.of_money(line.credit_minor, line.currency),
-        status="active" if line.status == "active" else "suspended",
-        **_line_refs(line),
-    )
-    return dump(resource)
-
-
-def _bucket(bucket: Bucket) -> Json:
-    identity = f"bucket-{bucket.pk}"
-    units = _UNITS[bucket.usage_type]
-    left = bucket.remaining
-    resource = BucketResource(
-        id=identity,
-        href=href(BALANCE, "bucket", identity),
-        name=bucket.plan.name,
-        usage_type=_USAGE[bucket.usage_type],
-        remaining_value=None if left is None else Quantity(amount=left, units=units),
-        remaining_value_name="unlimited" if left is None else f"{left} {units}",
-        valid_for=TimePeriod(start_date_time=bucket.valid_from, end_date_time=bucket.valid_until),
-        **_line_refs(bucket.subscription),
-    )
-    return dump(resource)
-
-
 def _topup(order: ServiceOrder) -> Json:
-    line = order.subscription
+    line: Subscription | None = order.line  # type: ignore[attr-defined]  # attach_lines gives it
     done = order.status == "completed"
-    refs = _line_refs(line) if line else {}
+    refs = line_refs(line) if line else {}
     body = {**order.body, **({} if done else {"reason": order.reason}), **refs}
     if line:
         body["bucket"] = Ref(id=f"{CREDIT}-{line.pk}", href=href(BALANCE, "bucket", f"{CREDIT}-{line.pk}"))
@@ -199,26 +146,6 @@ def _extension(order: ServiceOrder) -> dict[str, Any]:
 # --- reading ------------------------------------------------------------------------------------------------------
 
 
-def _lines() -> Source:
-    rows = Subscription.objects.filter(operator=operator()).order_by("id")
-    lookups = {
-        "id": numbered(f"{CREDIT}-"),
-        "usageType": lambda value: {} if value == "monetary" else None,
-        "logicalResource.id": same("msisdn"),
-    }
-    return Source(rows, lookups, _credit)
-
-
-def _buckets() -> Source:
-    rows = Bucket.objects.filter(subscription__operator=operator()).select_related("subscription", "plan")
-    lookups = {
-        "id": numbered("bucket-"),
-        "usageType": same("usage_type"),
-        "logicalResource.id": same("subscription__msisdn"),
-    }
-    return Source(rows.order_by("id"), lookups, _bucket)
-
-
 def _topups() -> Source:
     lookups = {
         "id": numbered(""),
@@ -226,18 +153,12 @@ def _topups() -> Source:
         "status": same("status"),
         "logicalResource.id": same("msisdn"),
     }
-    return Source(service_orders(operator(), "topup"), lookups, _topup)
+    return Source(service_orders(operator(), "topup"), lookups, _topup, attach_lines)
 
 
-@router.get("/bucket", response=list[BucketResource])
-def bucket_list(request: HttpRequest, page: Paging) -> HttpResponse:
-    return list_rows(request, page, _lines(), _buckets())
-
-
-@router.get("/bucket/{id}", response=BucketResource)
-def bucket(request: HttpRequest, id: str, fields: Fields = "") -> HttpResponse:
-    source, prefix = (_lines(), f"{CREDIT}-") if id.startswith(CREDIT) else (_buckets(), "bucket-")
-    return found(source.resource(row_or_404(source.rows, prefix, id)), fields)
+def _shown(order: ServiceOrder) -> Json:
+    attach_lines([order])
+    return _topup(order)
 
 
 @router.get("/topupBalance", response=list[TopupBalance])
@@ -247,7 +168,7 @@ def topup_balance_list(request: HttpRequest, page: Paging) -> HttpResponse:
 
 @router.get("/topupBalance/{id}", response=TopupBalance)
 def topup_balance(request: HttpRequest, id: str, fields: Fields = "") -> HttpResponse:
-    return found(_topup(row_or_404(service_orders(operator(), "topup"), "", id)), fields)
+    return found(_shown(row_or_404(service_orders(operator(), "topup"), "", id)), fields)
 
 
 @router.get(f"/schema/{_SCHEMA}", auth=None, include_in_schema=False)
@@ -264,7 +185,7 @@ def topup_balance_create(request: HttpRequest, topup: TopupBalanceCreate) -> Htt
     """Credit a line. The same externalId again changes nothing and answers the same resource."""
     ask = Ask(
         operator=operator(),
-        requester=REQUESTER,
+        requester=requester(),
         reference=topup.external_id,
         kind="topup",
         msisdn=_msisdn(topup),
@@ -272,7 +193,7 @@ def topup_balance_create(request: HttpRequest, topup: TopupBalanceCreate) -> Htt
         amount_minor=topup.amount.amount,
         body=_shown_again(topup),
     )
-    return created(_topup(perform(ask)))
+    return created(_shown(perform(ask)))
 
 
 def _shown_again(topup: TopupBalanceCreate) -> dict[str, Any]:

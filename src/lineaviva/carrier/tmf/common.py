@@ -105,8 +105,15 @@ class Characteristic(Part):
     value: Any
 
 
+def _only_what_is_always_there(schema: dict[str, Any]) -> None:
+    # `fields` leaves out all else.
+    schema["required"] = ["id", "href", "@type"]
+
+
 class Resource(Part):
-    """A resource with its own address."""
+    """A resource with its own address, as it is shown."""
+
+    model_config = ConfigDict(json_schema_extra=_only_what_is_always_there)
 
     id: str
     href: str

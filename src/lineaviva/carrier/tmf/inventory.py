@@ -7,7 +7,7 @@ and its three dates stand on every one of its products as productCharacteristic.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from django.http import HttpRequest, HttpResponse
@@ -27,7 +27,16 @@ from lineaviva.carrier.tmf.common import (
     dump,
     href,
 )
-from lineaviva.carrier.tmf.door import operator
+from lineaviva.carrier.tmf.lines import (
+    attach_lines,
+    lines,
+    midnight,
+    midnight_or_none,
+    of_number,
+    plan_numbered,
+    plan_or_404,
+    plans,
+)
 from lineaviva.carrier.tmf.rest import Fields, Json, Paging, Source, found, list_rows, numbered, row_or_404, same
 from lineaviva.kernel import clock
 from lineaviva.kernel.clock import rome_date
@@ -36,6 +45,7 @@ router = Router(tags=["TMF637 Product Inventory"])
 LINE, PLAN = "line-", "plan-"
 State = Literal["active", "suspended", "terminated", "pendingActive"]
 # Receive-only still receives, so the product is active; the characteristic lineState says which phase it is in.
+_WORDS = {"off": "off_recoverable", "free": "lost"}  # as the deadlines of a rulebook call them
 _OF_STATE: dict[str, State] = {"off_recoverable": "suspended", "lost": "terminated"}
 _OF_STATUS: dict[str, State] = {"suspended": "suspended", "closed": "terminated"}
 
@@ -80,19 +90,20 @@ def _line(line: Subscription) -> Json:
 
 
 def _plan(plan: Plan) -> Json:
-    line = plan.subscription
+    line: Subscription = plan.line  # type: ignore[attr-defined]  # attach_lines gives it
+    identity = f"{PLAN}{line.pk}-{plan.number}"
     resource = Product(
-        id=f"{PLAN}{plan.pk}",
-        href=href(INVENTORY, "product", f"{PLAN}{plan.pk}"),
+        id=identity,
+        href=href(INVENTORY, "product", identity),
         name=plan.name,
-        status=_plan_status(plan, clock.now()),
-        start_date=plan.started_at,
-        termination_date=plan.ends_at,
+        status=_plan_status(plan, rome_date(clock.now())),
+        start_date=midnight(plan.started_on),
+        termination_date=midnight_or_none(plan.paid_until),
         product_offering=Ref(id=plan.offering_id, href=href(CATALOG, "productOffering", plan.offering_id)),
         product_price=[
             ProductPrice(
                 name=plan.name,
-                price_type="recurring" if plan.ends_at else "oneTime",
+                price_type="recurring" if plan.paid_until else "oneTime",
                 price=Price(tax_included_amount=Money.of(plan.price_minor)),
             )
         ],
@@ -108,10 +119,13 @@ def _plan(plan: Plan) -> Json:
     return dump(resource)
 
 
-def _plan_status(plan: Plan, now: datetime) -> State:
-    if plan.ends_at is not None and plan.ends_at <= now:
-        return "terminated"
-    return "active" if plan.started_at <= now else "pendingActive"
+def _plan_status(plan: Plan, today: date) -> State:
+    """What is paid for runs on, whatever became of its renewal; an unpaid one waits for the next top-up."""
+    if plan.paid_until is None or plan.paid_until > today:
+        return "active" if plan.started_on <= today else "pendingActive"
+    if plan.status == "active" and plan.auto_renew:
+        return "active"  # a courtesy day, or tonight's run is still to come
+    return "terminated" if plan.status in {"ended", "active"} else "suspended"
 
 
 def _resources(line: Subscription) -> list[Ref]:
@@ -128,7 +142,8 @@ def _life(line: Subscription) -> tuple[str, list[Characteristic]]:
         "numberKeptUntil": today.number_kept_until,
     }
     known = [Characteristic(name=name, value_type="date", value=day.isoformat()) for name, day in dates.items() if day]
-    return today.state, [Characteristic(name="lineState", value_type="string", value=today.state), *known]
+    state = _WORDS.get(line.phase, line.phase)
+    return state, [Characteristic(name="lineState", value_type="string", value=state), *known]
 
 
 def _lines() -> Source:
@@ -138,18 +153,17 @@ def _lines() -> Source:
         "realizingResource.id": same("msisdn"),
         "productOffering.id": lambda _value: None,
     }
-    return Source(Subscription.objects.filter(operator=operator()).order_by("id"), lookups, _line)
+    return Source(lines(), lookups, _line)
 
 
 def _plans() -> Source:
-    rows = Plan.objects.filter(subscription__operator=operator()).select_related("subscription").order_by("id")
     lookups = {
-        "id": numbered(PLAN),
-        "realizingResource.value": same("subscription__msisdn"),
-        "realizingResource.id": same("subscription__msisdn"),
+        "id": plan_numbered(PLAN),
+        "realizingResource.value": of_number,
+        "realizingResource.id": of_number,
         "productOffering.id": same("offering_id"),
     }
-    return Source(rows, lookups, _plan)
+    return Source(plans(), lookups, _plan, attach_lines)
 
 
 @router.get("/product", response=list[Product])
@@ -159,5 +173,6 @@ def product_list(request: HttpRequest, page: Paging) -> HttpResponse:
 
 @router.get("/product/{id}", response=Product)
 def product(request: HttpRequest, id: str, fields: Fields = "") -> HttpResponse:
-    source, prefix = (_lines(), LINE) if id.startswith(LINE) else (_plans(), PLAN)
-    return found(source.resource(row_or_404(source.rows, prefix, id)), fields)
+    if id.startswith(LINE):
+        return found(_line(row_or_404(lines(), LINE, id)), fields)
+    return found(_plan(plan_or_404(plan_numbered(PLAN)(id))), fields)

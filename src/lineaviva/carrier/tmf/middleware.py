@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from lineaviva import rulebook
+from lineaviva.carrier.tmf.door import one_request
 from lineaviva.carrier.tmf.rest import problem
 from lineaviva.kernel.errors import NotFound
 from lineaviva.kernel.mask import scrubbed
@@ -22,6 +23,7 @@ _REASONS = {
     400: ("bad_request", "The request cannot be read."),
     404: ("not_found", "There is nothing at this address."),
     405: ("method_not_allowed", "This cannot be done with the resource."),
+    406: ("not_acceptable", "Answers are application/json only."),
     413: ("too_large", "The body is larger than 64 KiB."),
     500: ("internal_error", "Something went wrong here. Ask by your reference before you send it again."),
 }
@@ -31,14 +33,19 @@ class TmfErrorsMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
         try:
-            rulebook.operator(settings.CARRIER_OPERATOR)
+            # Without one this process serves every operator that has a client.
+            if settings.CARRIER_OPERATOR:
+                rulebook.operator(settings.CARRIER_OPERATOR)
         except NotFound as unknown:
             raise ImproperlyConfigured(f"LINEAVIVA_CARRIER_OPERATOR: {unknown}.") from unknown
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if _length(request) > LARGEST_BODY:
             return _problem(413)
-        answer = self._get_response(request)
+        if not _takes_json(request):
+            return _problem(406)
+        with one_request():
+            answer = self._get_response(request)
         if answer.status_code < 400 or answer.headers.get("Content-Type", "").startswith("application/json"):
             if isinstance(answer, HttpResponse):
                 answer.headers.setdefault("Content-Length", str(len(answer.content)))
@@ -60,6 +67,16 @@ class TmfErrorsMiddleware:
 def _length(request: HttpRequest) -> int:
     text = str(request.META.get("CONTENT_LENGTH") or "0")
     return int(text) if text.isascii() and text.isdecimal() else 0
+
+
+def _takes_json(request: HttpRequest) -> bool:
+    """Whether the Accept header lets JSON through, whatever parameters it names; the narrowest range counts."""
+    ranges: dict[str, float] = {}
+    for one in request.accepted_types:
+        name = f"{one.main_type}/{one.sub_type}"
+        ranges[name] = max(ranges.get(name, 0), one.quality)
+    narrowest = (name for name in ("application/json", "application/*", "*/*") if name in ranges)
+    return not request.headers.get("Accept", "").strip() or ranges.get(next(narrowest, ""), 0) > 0
 
 
 def _problem(status: int) -> HttpResponse:

@@ -6,6 +6,7 @@ order that is sent again with it is the same order.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from pydantic import Field
 from lineaviva.carrier.orders.models import ServiceOrder, Status
 from lineaviva.carrier.orders.queries import service_orders
 from lineaviva.carrier.orders.rules import Ask
+from lineaviva.carrier.subscriptions.models import Plan
 from lineaviva.carrier.tmf.asking import perform
 from lineaviva.carrier.tmf.common import (
     CATALOG,
@@ -31,7 +33,8 @@ from lineaviva.carrier.tmf.common import (
     dump,
     href,
 )
-from lineaviva.carrier.tmf.door import REQUESTER, operator
+from lineaviva.carrier.tmf.door import operator, requester
+from lineaviva.carrier.tmf.lines import midnight, midnight_or_none
 from lineaviva.carrier.tmf.rest import (
     Fields,
     Json,
@@ -146,16 +149,30 @@ def _item(order: ServiceOrder) -> OrderItem:
 
 
 def _plan(order: ServiceOrder) -> dict[str, Any]:
-    plan = order.plan
+    plan: Plan | None = order.plan  # type: ignore[attr-defined]  # _attach_plans gives it
     if plan is None:
         return {}
+    identity = f"plan-{plan.subscription_id}-{plan.number}"
     return {
-        "id": f"plan-{plan.pk}",
-        "href": href(INVENTORY, "product", f"plan-{plan.pk}"),
+        "id": identity,
+        "href": href(INVENTORY, "product", identity),
         "name": plan.name,
-        "start_date": plan.started_at,
-        "termination_date": plan.ends_at,
+        "start_date": midnight(plan.started_on),
+        "termination_date": midnight_or_none(plan.paid_until),
     }
+
+
+def _attach_plans(orders: Sequence[ServiceOrder]) -> None:
+    """Give each order its plan as `plan` (None where it has none), read at once for all."""
+    wanted = [(order.subscription_id, order.plan_number) for order in orders if order.plan_number]
+    known = {plan.pk: plan for plan in Plan.objects.filter(pk__in=wanted)} if wanted else {}
+    for order in orders:
+        order.plan = known.get((order.subscription_id, order.plan_number))  # type: ignore[attr-defined]
+
+
+def _shown(order: ServiceOrder) -> Json:
+    _attach_plans([order])
+    return _order(order)
 
 
 def _prices(order: ServiceOrder) -> list[OrderPrice]:
@@ -174,7 +191,7 @@ def _orders() -> Source:
         "externalId": same("reference"),
         "state": lambda value: {"status": by_state[value]} if value in by_state else None,
     }
-    return Source(service_orders(operator(), "plan"), lookups, _order)
+    return Source(service_orders(operator(), "plan"), lookups, _order, _attach_plans)
 
 
 @router.get("/productOrder", response=list[ProductOrder])
@@ -184,7 +201,7 @@ def product_order_list(request: HttpRequest, page: Paging) -> HttpResponse:
 
 @router.get("/productOrder/{id}", response=ProductOrder)
 def product_order(request: HttpRequest, id: str, fields: Fields = "") -> HttpResponse:
-    return found(_order(row_or_404(service_orders(operator(), "plan"), "", id)), fields)
+    return found(_shown(row_or_404(service_orders(operator(), "plan"), "", id)), fields)
 
 
 @router.post("/productOrder", response={201: ProductOrder})
@@ -194,11 +211,11 @@ def product_order_create(request: HttpRequest, order: ProductOrderCreate) -> Htt
     (number,) = item.product.realizing_resource
     ask = Ask(
         operator=operator(),
-        requester=REQUESTER,
+        requester=requester(),
         reference=order.external_id,
         kind="plan",
         msisdn=parse_msisdn(number.value or number.id, "productOrderItem.product.realizingResource.value"),
         offering_id=item.product_offering.id,
         body={"item": item.id, "description": order.description, "category": order.category},
     )
-    return created(_order(perform(ask)))
+    return created(_shown(perform(ask)))

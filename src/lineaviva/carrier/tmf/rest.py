@@ -1,4 +1,4 @@
-"""TMF630, what all of TM Forum's REST APIs share: `fields`, `offset`, `limit`, attribute filters, error bodies."""
+"""TMF630, what all of TM Forum's REST APIs share: `fields`, `offset`, `limit`, filters, PATCH, error bodies."""
 
 from __future__ import annotations
 
@@ -6,21 +6,26 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeAlias
+from functools import reduce
+from math import isfinite
+from operator import or_
+from typing import Annotated, Any, TypeAlias, TypeVar
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Query
 from ninja.errors import AuthenticationError, HttpError
 from ninja.errors import ValidationError as NinjaValidationError
 from ninja.parser import Parser
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
-from lineaviva.carrier.tmf.common import Error, dump
+from lineaviva.carrier.filtering import alternatives, matches
+from lineaviva.carrier.tmf.common import Error, Part, dump
 from lineaviva.kernel.errors import InvalidInput, LineavivaError, NotFound
 
 log = logging.getLogger(__name__)
 MOST = 100  # resources in one answer
+_MOST_VALUES = 50  # alternatives of one filter
 Json: TypeAlias = dict[str, Any]
 
 
@@ -66,21 +71,9 @@ def _listed(resources: Iterable[Json], total: int, fields: str) -> JsonResponse:
 
 def list_of(request: HttpRequest, page: Page, resources: Sequence[Json]) -> JsonResponse:
     """A page of `resources`, filtered by any of their attributes (`name=x`, `category.id=topup`)."""
-    kept = [resource for resource in resources if _matches(resource, filters(request))]
+    wanted = filters(request)
+    kept = [resource for resource in resources if matches(resource, wanted)]
     return _listed(kept[page.offset :][: min(page.limit, MOST)], len(kept), page.fields)
-
-
-def _matches(resource: Json, wanted: Mapping[str, str]) -> bool:
-    return all(value in _values(resource, path.split(".")) for path, value in wanted.items())
-
-
-def _values(found: Any, path: Sequence[str]) -> list[str]:
-    """What the path leads to, as text; through each element where it meets a list."""
-    if isinstance(found, list):
-        return [value for one in found for value in _values(one, path)]
-    if path:
-        return _values(found.get(path[0]), path[1:]) if isinstance(found, dict) else []
-    return [json.dumps(found) if isinstance(found, bool) else str(found)]
 
 
 # --- lists of resources that are rows -----------------------------------------------------------------------------
@@ -88,17 +81,27 @@ def _values(found: Any, path: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Source:
-    """Rows that are shown as resources. `lookups`: attribute -> condition of the rows, or None where none can match."""
+    """Rows that are shown as resources. `lookups`: attribute -> condition of the rows, or None where none can match.
+
+    `complete` reads what a page of rows needs beside them, at once for all.
+    """
 
     rows: QuerySet[Any]
     lookups: Mapping[str, Callable[[str], Mapping[str, Any] | None]]
     resource: Callable[[Any], Json]
+    complete: Callable[[Sequence[Any]], None] = lambda rows: None
 
-    def filtered(self, wanted: Mapping[str, str]) -> QuerySet[Any]:
+    def filtered(self, wanted: Mapping[str, Sequence[str]]) -> QuerySet[Any]:
+        """The rows with one of the values for each attribute."""
         rows = self.rows
-        for attribute, value in wanted.items():
-            condition = self.lookups[attribute](value)
-            rows = rows.none() if condition is None else rows.filter(**condition)
+        for attribute, values in wanted.items():
+            found = [self.lookups[attribute](value) for value in values]
+            conditions = [condition for condition in found if condition is not None]
+            if not conditions:
+                return rows.none()
+            # An empty condition holds for every row.
+            if all(conditions):
+                rows = rows.filter(reduce(or_, (Q(**condition) for condition in conditions)))
         return rows
 
 
@@ -115,17 +118,20 @@ def list_rows(request: HttpRequest, page: Page, *sources: Source) -> JsonRespons
         rows = source.filtered(wanted)
         count = rows.count()
         part = list(rows[offset : offset + room]) if room and offset < count else []
+        source.complete(part)
         body += [source.resource(row) for row in part]
         offset, room, total = max(0, offset - count), room - len(part), total + count
     return _listed(body, total, page.fields)
 
 
-def filters(request: HttpRequest) -> dict[str, str]:
-    """The query's attribute filters; the last one counts where one is given twice."""
-    names = request.GET.keys() - Page.model_fields.keys()
-    wanted = {name: request.GET[name] for name in names}
-    for text in [*wanted, *wanted.values()]:
-        _refuse_odd_text(text)
+def filters(request: HttpRequest) -> dict[str, list[str]]:
+    """The query's attribute filters, each with the values of which one must be there."""
+    wanted = {name: alternatives(request.GET.getlist(name)) for name in request.GET.keys() - Page.model_fields.keys()}
+    for name, values in wanted.items():
+        for text in (name, *values):
+            _refuse_odd_text(text)
+        if len(values) > _MOST_VALUES:
+            raise InvalidInput(f"A filter takes up to {_MOST_VALUES} values.", field=name)
     return wanted
 
 
@@ -158,14 +164,19 @@ def row_or_404(rows: QuerySet[Any], prefix: str, identity: str) -> Any:
 # --- what comes in ------------------------------------------------------------------------------------------------
 
 
+PATCH_TYPE = "application/merge-patch+json"
+_TYPES = {"PATCH": ("application/json", PATCH_TYPE)}
+
+
 class JsonParser(Parser):
     """Reads a body strictly: JSON by its content type, in UTF-8, without what no database takes as text."""
 
     def parse_body(self, request: HttpRequest) -> Any:
-        if request.content_type != "application/json":
-            raise LineavivaError("Send the body as application/json.", code="media_type", status=415)
+        taken = _TYPES.get(request.method or "", ("application/json",))
+        if request.content_type not in taken:
+            raise LineavivaError(f"Send the body as {' or '.join(taken)}.", code="media_type", status=415)
         try:
-            document = json.loads(request.body.decode("utf-8"), parse_constant=_refuse_constant)
+            document = json.loads(request.body.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite)
         except (ValueError, RecursionError) as error:
             raise InvalidInput("The body is not JSON in UTF-8.", code="not_json") from error
         _refuse_odd_texts(document)
@@ -174,6 +185,13 @@ class JsonParser(Parser):
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
+
+
+def _finite(text: str) -> float:
+    found = float(text)
+    if not isfinite(found):
+        raise ValueError(f"{text} is too large")
+    return found
 
 
 def _refuse_odd_texts(document: Any) -> None:
@@ -193,14 +211,56 @@ def _refuse_odd_text(text: str) -> None:
         raise InvalidInput("A text has characters that are none.", code="text_invalid")
 
 
+def sent(request: HttpRequest) -> Json:
+    """The body, which must be an object. Raises LineavivaError (media_type) and InvalidInput."""
+    document = JsonParser().parse_body(request)
+    if not isinstance(document, dict):
+        raise InvalidInput("The body is no JSON object.", field="body")
+    return document
+
+
+P = TypeVar("P", bound=Part)
+
+
+def validated(kind: type[P], document: Any) -> P:
+    """The document as that part. Raises InvalidInput that names the first attribute that is wrong."""
+    try:
+        return kind.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "body"
+        raise InvalidInput(f"{where}: {first['msg']}.", field=where) from None
+
+
+def merged(document: Any, patch: Any) -> Any:
+    """The document after a JSON merge patch (RFC 7396): null takes an attribute away, a list replaces a list."""
+    if not isinstance(patch, dict):
+        return patch
+    found = dict(document) if isinstance(document, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            found.pop(name, None)
+        else:
+            found[name] = merged(found.get(name), value)
+    return found
+
+
 # --- errors -------------------------------------------------------------------------------------------------------
 
 
 def problem(status: int, code: str, reason: str, message: str | None = None) -> JsonResponse:
-    """An answer with TMF630's error body."""
+    """An answer with TMF630's error body; 401 and 403 with the challenge of RFC 6750."""
     body = dump(Error(code=code, reason=reason, message=message, status=str(status)))
-    headers = {"WWW-Authenticate": 'Bearer realm="tmf-api"'} if status == 401 else {}
-    return JsonResponse(body, status=status, headers=headers)
+    challenge = _CHALLENGES.get(code)
+    return JsonResponse(body, status=status, headers={"WWW-Authenticate": challenge} if challenge else {})
+
+
+_REALM = 'Bearer realm="tmf-api"'
+_CHALLENGES = {
+    "unauthorized": _REALM,
+    "invalid_token": f'{_REALM}, error="invalid_token"',
+    "insufficient_scope": f'{_REALM}, error="insufficient_scope"',
+}
 
 
 def refused(_request: HttpRequest, error: LineavivaError) -> HttpResponse:
@@ -208,8 +268,10 @@ def refused(_request: HttpRequest, error: LineavivaError) -> HttpResponse:
     return problem(error.status, error.code, error.message, message)
 
 
-def unauthenticated(_request: HttpRequest, _error: AuthenticationError) -> HttpResponse:
-    return problem(401, "unauthorized", "Send the bearer token that was agreed.")
+def unauthenticated(request: HttpRequest, _error: AuthenticationError) -> HttpResponse:
+    if "Authorization" not in request.headers:
+        return problem(401, "unauthorized", "Send a bearer token; POST /oauth2/token gives one.")
+    return problem(401, "invalid_token", "The bearer token is none of ours or has expired. Fetch another.")
 
 
 def http_error(request: HttpRequest, error: HttpError) -> HttpResponse:

@@ -32,14 +32,11 @@ _OPEN = (ActivationState.WAITING, ActivationState.SENT, ActivationState.UNKNOWN)
 @transaction.atomic
 def activation_begin(*, order: ProductOrder, now: datetime) -> Activation | None:
     """The activation of a paid order, due at once, or the one that is there; None for an order that is not paid."""
-    found = activation_of(order)
-    if found is not None or order.state != OrderState.PAID:
-        return found
-    activation, is_new = Activation.objects.get_or_create(
+    if order.state != OrderState.PAID:
+        return activation_of(order)
+    activation, _ = Activation.objects.get_or_create(
         order=order, defaults={"reference": f"LV-{order.code}", "created_at": now, "look_at": now}
     )
-    if is_new:
-        agenda.wake(activation, now)
     return activation
 
 
@@ -50,8 +47,8 @@ def activation_sending(*, activation: Activation, gateway: str, now: datetime) -
     another worker was faster, or where the order is not paid any more: then nothing may be sent.
     """
     with transaction.atomic():
-        row = Activation.objects.select_for_update(of=("self",)).get(pk=activation.pk)
-        order = ProductOrder.objects.select_for_update(of=("self",)).get(pk=activation.order_id)
+        row = agenda.locked(Activation, activation.pk)
+        order = agenda.locked(ProductOrder, activation.order_id)
         # The count of sends is what two workers with the same row compete for.
         if (row.state, row.sends) != (activation.state, activation.sends) or row.state not in _OPEN:
             return False
@@ -60,7 +57,8 @@ def activation_sending(*, activation: Activation, gateway: str, now: datetime) -
         row.state, row.gateway, row.sends = ActivationState.SENT, gateway, row.sends + 1
         row.sent_at, row.asked = now, 0
         row.save(update_fields=["state", "gateway", "sends", "sent_at", "asked"])
-    activation.refresh_from_db()
+    for name in ("state", "gateway", "sends", "sent_at", "asked"):
+        setattr(activation, name, getattr(row, name))
     return True
 
 
@@ -150,11 +148,10 @@ def activation_decide(
 
 
 def _locked(activation: Activation) -> Activation:
-    rows = Activation.objects.select_for_update(of=("self",))
-    found = rows.select_related("order__line", "order__offering", "order__quote", "order__placed_by")
-    row: Activation = found.get(pk=activation.pk)
+    row = agenda.locked(Activation, activation.pk)
+    row.order = ProductOrder.objects.select_related("offering", "quote", "placed_by").get(pk=row.order_id)
     # The line is locked before the order, as everywhere else.
-    Line.objects.select_for_update(of=("self",)).get(pk=row.order.line_id)
+    row.order.line = agenda.locked(Line, row.order.line_id)
     return row
 
 

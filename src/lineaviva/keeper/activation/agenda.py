@@ -39,6 +39,7 @@ def _begin(order: ProductOrder, *, now: datetime) -> agenda.Outcome:
 @agenda.handler(Activation, states=_OPEN, lease=_LEASE, outside=True)
 def activation_look(row: Activation, now: datetime) -> agenda.Outcome:
     """Send what waits; ask about what was sent."""
+    row.order = ProductOrder.objects.select_related("line", "offering", "quote").get(pk=row.order_id)
     way = _gateway(row)
     return _send(row, way, now) if row.state == ActivationState.WAITING else _ask(row, way, now)
 

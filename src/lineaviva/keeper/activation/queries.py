@@ -15,7 +15,7 @@ DATES = ("full_service_until", "receive_only_until", "number_kept_until")
 
 def activation_of(order: ProductOrder) -> Activation | None:
     """The order's activation, or None before it was paid."""
-    return Activation.objects.filter(order=order).first()
+    return next(iter(Activation.objects.filter(order=order)), None)
 
 
 def request_of(activation: Activation) -> Request:

@@ -15,6 +15,7 @@ from lineaviva.keeper.catalogue.ports import reader_for
 from lineaviva.keeper.catalogue.rulebook_drafts import rulebook_drafts
 from lineaviva.keeper.lines.models import Line
 from lineaviva.keeper.lines.queries import line_deadlines
+from lineaviva.kernel import agenda
 from lineaviva.kernel.clock import rome_date
 from lineaviva.kernel.errors import Conflict, InvalidInput
 
@@ -104,7 +105,7 @@ def quote_make(*, line: Line, offering: Offering, by: User | None, now: datetime
     Raises InvalidInput (another operator's offering) or Conflict (withdrawn, not sold here, price not known, line
     removed or lost).
     """
-    line = Line.objects.select_for_update().get(pk=line.pk)
+    line = agenda.locked(Line, line.pk)
     offering = Offering.objects.get(pk=offering.pk)
     price = _price_to_quote(line, offering, now)
     terms, off = queries.best_promotion(line=line, offering=offering, now=now)
@@ -145,8 +146,8 @@ def quote_use(*, quote: Quote, now: datetime) -> Quote:
     Raises Conflict when its time is over, or when its promotion counts once per line and another order took it.
     """
     # The line is the lock: two quotes with one promotion for one line must not both be taken.
-    Line.objects.select_for_update().get(pk=quote.line_id)
-    quote = Quote.objects.select_for_update(of=("self",)).select_related("promotion").get(pk=quote.pk)
+    agenda.locked(Line, quote.line_id)
+    quote = Quote.objects.select_for_update(of=("self",)).select_related("promotion", "offering").get(pk=quote.pk)
     if quote.used_at is not None:
         return quote
     if quote.valid_until <= now:

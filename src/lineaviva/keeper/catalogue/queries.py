@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,11 +14,11 @@ from lineaviva.keeper.catalogue.keepalive import Keepalive
 from lineaviva.keeper.catalogue.models import Offering, Promotion, Quote
 from lineaviva.keeper.catalogue.rules import Criterion, Need, Terms
 from lineaviva.keeper.lines.models import Line
-from lineaviva.keeper.lines.queries import line_deadlines
+from lineaviva.keeper.lines.queries import deadlines_of, line_deadlines
 from lineaviva.kernel.clock import rome_date
 from lineaviva.kernel.errors import NotFound
 from lineaviva.kernel.money import Money
-from lineaviva.rulebook.deadlines import Deadlines, deadlines, warning_period
+from lineaviva.rulebook.deadlines import Deadlines, warning_period
 
 # What a top-up moves only while the line lives; a line that is off needs the operator's own procedure.
 _SAVED_BY_TOPUP = {"full_service", "receive_only", "unknown"}
@@ -77,13 +77,19 @@ def best_promotion(*, line: Line, offering: Offering, now: datetime) -> tuple[Te
     """The promotion that takes most off `offering` for `line` at `now`, and how much (minor units)."""
     if offering.price_minor is None:
         return None, 0
-    open_ones = Promotion.objects.filter(
-        Q(offering=offering) | Q(offering=None, operator=offering.operator),
-        Q(valid_until=None) | Q(valid_until__gt=now),
-        valid_from__lte=now,
+    return _best(line, offering, _promotions_now(offering.operator, now), now)
+
+
+def _promotions_now(operator: str, now: datetime) -> list[Promotion]:
+    return list(
+        Promotion.objects.filter(Q(valid_until=None) | Q(valid_until__gt=now), operator=operator, valid_from__lte=now)
     )
-    terms = [_terms(promotion, line) for promotion in open_ones]
-    return rules.best(terms, price_minor=offering.price_minor, sim_type=line.sim_type, now=now)
+
+
+def _best(line: Line, offering: Offering, open_ones: list[Promotion], now: datetime) -> tuple[Terms | None, int]:
+    """Of an operator's promotions those count that are for this offering or for all."""
+    terms = [_terms(one, line) for one in open_ones if one.offering_id in {None, offering.pk}]
+    return rules.best(terms, price_minor=offering.price_minor or 0, sim_type=line.sim_type, now=now)
 
 
 def _terms(promotion: Promotion, line: Line) -> Terms:
@@ -135,20 +141,23 @@ def _compared(need: Need, plan: Offering) -> Comparison:
 # --- the smallest act ---------------------------------------------------------------------------------------------
 
 
-def cheapest_keepalive(*, line: Line, now: datetime) -> Keepalive | None:
+def cheapest_keepalive(*, line: Line, now: datetime, offerings: Sequence[Offering] | None = None) -> Keepalive | None:
     """The cheapest known act that extends `line`, one that can be bought here before one that cannot.
 
     None where the line is off or lost (a top-up does not bring it back), or where no extending act has a known price.
+    `offerings`: the line's operator's, where the caller has them already.
     """
     today = rome_date(now)
     before = line_deadlines(line, today)
     if before.state not in _SAVED_BY_TOPUP:
         return None
-    acts = [o for o in _current(now).filter(operator=line.operator, extends=True) if o.price_minor is not None]
+    sold = _current(now).filter(operator=line.operator) if offerings is None else offerings
+    acts = [one for one in sold if one.extends and one.price_minor is not None]
     if not acts:
         return None
-    after = deadlines(operator=rulebook.operator(line.operator), last_event=today, as_of=today)
-    choices = [_keepalive(line, act, before, after, now) for act in acts]
+    after = deadlines_of(line.operator, today, today)
+    promotions = _promotions_now(line.operator, now)
+    choices = [_keepalive(line, act, before, after, _best(line, act, promotions, now)[1]) for act in acts]
     return min(choices, key=_cheapest_first)
 
 
@@ -159,9 +168,8 @@ def _cheapest_first(act: Keepalive) -> tuple[object, ...]:
     return (not here, not topup, *_cheap(a_year), *_cheap(act.total), act.offering.key)
 
 
-def _keepalive(line: Line, act: Offering, before: Deadlines, after: Deadlines, now: datetime) -> Keepalive:
+def _keepalive(line: Line, act: Offering, before: Deadlines, after: Deadlines, off: int) -> Keepalive:
     price = act.price_minor or 0
-    _, off = best_promotion(line=line, offering=act, now=now)
     months = _months_bought(line.operator, after)
     recurs = act.kind == Offering.Kind.PLAN and bool(act.period_months or act.period_days)
     # The year is counted at the full price: a promotion of today is no promise for the next time.

@@ -100,20 +100,19 @@ def line_event_record(
     if kind not in EventKind.values:
         raise InvalidInput(f"{kind!r} is no kind of event.", code="kind_unknown", field="kind")
     locked = _locked(line, removed=True)
-    event, fresh = LineEvent.objects.get_or_create(
-        line=locked,
-        kind=kind,
-        reference=reference,
-        defaults={
-            "on": on,
-            "recorded_at": now,
-            "recorded_by": by,
-            "amount_minor": amount_minor,
-            "extends": extends,
-            "detail": detail or {},
-        },
-    )
-    if fresh:
+    event = next(iter(LineEvent.objects.filter(line=locked, kind=kind, reference=reference)), None)
+    if event is None:
+        event = LineEvent.objects.create(
+            line=locked,
+            kind=kind,
+            reference=reference,
+            on=on,
+            recorded_at=now,
+            recorded_by=by,
+            amount_minor=amount_minor,
+            extends=extends,
+            detail=detail or {},
+        )
         _settle(locked, now)
     _copy(locked, line)
     return event
@@ -251,10 +250,17 @@ def _plain(field: str, value: Any) -> Any:
 
 def _locked(line: Line, *, removed: bool = False) -> Line:
     """The row, locked. NotFound (line_unknown) when it was removed and the caller did not ask for such."""
-    found = Line.objects.select_for_update(of=("self",)).select_related("holder").filter(pk=line.pk).first()
-    if found is None or (found.removed_at is not None and not removed):
-        raise NotFound("There is no such line.", code="line_unknown")
+    try:
+        found = agenda.locked(Line, line.pk)
+    except Line.DoesNotExist:
+        raise _unknown() from None
+    if found.removed_at is not None and not removed:
+        raise _unknown()
     return found
+
+
+def _unknown() -> NotFound:
+    return NotFound("There is no such line.", code="line_unknown")
 
 
 def _may_change(line: Line, by: User | None) -> None:

@@ -51,10 +51,32 @@ def _by_date(lines: QuerySet[Line]) -> QuerySet[Line]:
 
 def line_for(*, user: User, line_id: int, right: str = "read") -> Line:
     """The line, where `user` holds it or has at least `right` (read or pay). NotFound (line_unknown) otherwise."""
-    found: Line | None = lines_for(user).filter(pk=line_id).first()
-    if found is None or (right == "pay" and getattr(found, "my_right", "") == "read"):
-        raise NotFound("There is no such line, or not for you.", code="line_unknown")
-    return found
+    try:
+        line = Line.objects.select_related("holder").get(pk=line_id)
+    except Line.DoesNotExist:
+        raise _not_for_you() from None
+    require_right(line, user, right=right)
+    return line
+
+
+def require_right(line: Line, user: User, *, right: str = "read") -> None:
+    """NotFound (line_unknown) unless `user` holds the line or has at least `right`; notes `my_right` on it.
+
+    The same as `lines_for` asks for many lines at once, in one short question at most.
+    """
+    mine = "holder" if line.holder_id == user.pk else _shared_right(line, user)
+    if line.removed_at is not None or not mine or (right == "pay" and mine == "read"):
+        raise _not_for_you()
+    vars(line)["my_right"] = mine
+
+
+def _shared_right(line: Line, user: User) -> str:
+    share = LineShare.objects.filter(line=line.pk, user=user.pk).first()
+    return share.right if share else ""
+
+
+def _not_for_you() -> NotFound:
+    return NotFound("There is no such line, or not for you.", code="line_unknown")
 
 
 def line_by_number(msisdn: str, *, holder: User | None = None) -> Line:

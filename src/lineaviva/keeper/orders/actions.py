@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from lineaviva.keeper.accounts.actions import audit
 from lineaviva.keeper.accounts.models import Language, User
@@ -14,7 +15,7 @@ from lineaviva.keeper.accounts.queries import has_role
 from lineaviva.keeper.catalogue.actions import quote_release, quote_use
 from lineaviva.keeper.catalogue.models import Quote
 from lineaviva.keeper.lines.models import Line
-from lineaviva.keeper.lines.queries import line_deadlines, line_for
+from lineaviva.keeper.lines.queries import line_deadlines, require_right
 from lineaviva.keeper.orders import errors, rules
 from lineaviva.keeper.orders.models import OrderState, ProductOrder
 from lineaviva.keeper.orders.queries import STAFF
@@ -35,9 +36,9 @@ def order_place(*, quote: Quote, by: User, language: str, now: datetime) -> Prod
     if language not in Language.values:
         raise errors.language_unknown(language)
     # The line is the lock: two tabs, each with a quote of its own, go through here one after the other.
-    line = Line.objects.select_for_update().get(pk=quote.line_id)
+    line = agenda.locked(Line, quote.line_id)
     if not has_role(by, *STAFF):
-        line = line_for(user=by, line_id=line.pk, right="pay")
+        require_right(line, by, right="pay")
     waiting = _waiting(quote, by, now)
     if waiting is not None:
         return waiting
@@ -46,19 +47,16 @@ def order_place(*, quote: Quote, by: User, language: str, now: datetime) -> Prod
 
 
 def _waiting(quote: Quote, by: User, now: datetime) -> ProductOrder | None:
-    same_quote = ProductOrder.objects.filter(quote=quote).first()
-    return (
-        same_quote
-        or ProductOrder.objects.filter(
-            line=quote.line_id,
-            offering=quote.offering_id,
-            placed_by=by,
-            total_minor=quote.total_minor,
-            currency=quote.currency,
-            state=OrderState.PLACED,
-            expires_at__gt=now,
-        ).first()
+    waits = Q(
+        offering=quote.offering_id,
+        placed_by=by.pk,
+        total_minor=quote.total_minor,
+        currency=quote.currency,
+        state=OrderState.PLACED,
+        expires_at__gt=now,
     )
+    found = list(ProductOrder.objects.filter(Q(quote=quote) | waits, line=quote.line_id).order_by("pk"))
+    return next((order for order in found if order.quote_id == quote.pk), found[0] if found else None)
 
 
 def _facts(quote: Quote, line: Line, by: User, language: str, now: datetime) -> dict[str, Any]:
@@ -117,7 +115,7 @@ def _move(order: ProductOrder, target: str, now: datetime, **changes: Any) -> bo
 
 
 def _locked(order: ProductOrder) -> ProductOrder:
-    return ProductOrder.objects.select_for_update(of=("self",)).select_related("quote").get(pk=order.pk)
+    return agenda.locked(ProductOrder, order.pk)
 
 
 @transaction.atomic

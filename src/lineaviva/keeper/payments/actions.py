@@ -59,7 +59,10 @@ def _open_or_new(order: ProductOrder, name: str, now: datetime) -> PaymentAttemp
     """The attempt that is open or has paid the order, else a new one, committed before anybody outside hears of it."""
     port = provider(name)
     with transaction.atomic():
-        order = ProductOrder.objects.select_for_update(of=("self",)).get(pk=order.pk)
+        # What the bill names never changes, and the caller has it already.
+        names = order.line, order.offering, order.placed_by
+        order = agenda.locked(ProductOrder, order.pk)
+        order.line, order.offering, order.placed_by = names
         attempts = list(order.attempts.order_by("number"))
         paid = next((a for a in attempts if _paid(a)), None)
         waiting = next((a for a in attempts if a.state == AttemptState.OPEN), None)
@@ -170,11 +173,10 @@ def attempt_close(*, attempt: PaymentAttempt, reason: str, now: datetime) -> Pay
 
 
 def _locked(attempt: PaymentAttempt) -> PaymentAttempt:
-    ProductOrder.objects.select_for_update(of=("self",)).get(pk=attempt.order_id)
-    rows = PaymentAttempt.objects.select_for_update(of=("self",)).select_related(
-        "order", "order__line", "order__offering", "order__placed_by"
-    )
-    return rows.get(pk=attempt.pk)
+    order = agenda.locked(ProductOrder, attempt.order_id)
+    locked = agenda.locked(PaymentAttempt, attempt.pk)
+    locked.order = order
+    return locked
 
 
 @transaction.atomic
@@ -189,6 +191,7 @@ def payment_settle(*, attempt: PaymentAttempt, status: Status, now: datetime) ->
         return _note(attempt, status)
     if not rules.moves(attempt.state, status.state):
         return attempt
+    was_open = attempt.state == AttemptState.OPEN
     changes: dict[str, Any] = {"state": status.state, "reason": status.reason, "finished_at": now, "look_at": None}
     if status.state == "succeeded":
         wanted = Money(attempt.amount_minor, attempt.currency)
@@ -196,7 +199,7 @@ def payment_settle(*, attempt: PaymentAttempt, status: Status, now: datetime) ->
             raise errors.amount_differs(attempt.order.code, wanted, status.amount)
         changes.update(charge_ref=status.charge_ref, surplus=attempt.order.state != OrderState.PLACED)
     _write(attempt, **changes)
-    _follow(attempt, now)
+    _follow(attempt, was_open=was_open, now=now)
     return attempt
 
 
@@ -213,7 +216,7 @@ def _write(attempt: PaymentAttempt, **changes: Any) -> None:
     attempt.save(update_fields=list(changes))
 
 
-def _follow(attempt: PaymentAttempt, now: datetime) -> None:
+def _follow(attempt: PaymentAttempt, *, was_open: bool, now: datetime) -> None:
     """What a closed attempt means for its order, in the same transaction."""
     if attempt.state != AttemptState.SUCCEEDED:
         agenda.wake(attempt.order, now)  # it may be its time to expire
@@ -222,8 +225,9 @@ def _follow(attempt: PaymentAttempt, now: datetime) -> None:
         refund_request(attempt=attempt, reason="surplus", now=now)
         return
     order_pay(order=attempt.order, now=now)
-    others = PaymentAttempt.objects.filter(order=attempt.order_id, state=AttemptState.OPEN)
-    agenda.wake(others, now)  # to be closed at their provider
+    if not was_open:
+        # Of an order's attempts one is open at most: where it was not this one, it is to be closed at its provider.
+        agenda.wake(PaymentAttempt.objects.filter(order=attempt.order_id, state=AttemptState.OPEN), now)
 
 
 @transaction.atomic
@@ -332,15 +336,14 @@ def refund_confirm(*, code: str, clerk: User, now: datetime) -> Refund:
 @transaction.atomic
 def payment_look(*, order: ProductOrder, now: datetime) -> None:
     """The payer is back at the order's page: ask the provider now rather than at the next turn."""
-    for attempt in PaymentAttempt.objects.filter(order=order, state=AttemptState.OPEN):
-        if provider(attempt.provider).polled:
-            agenda.wake(attempt, now)
+    polled = [name for name in settings.PAYMENT_PROVIDERS if provider(name).polled]
+    agenda.wake(PaymentAttempt.objects.filter(order=order, state=AttemptState.OPEN, provider__in=polled), now)
 
 
 @transaction.atomic
 def order_close_unpaid(*, order: ProductOrder, now: datetime) -> ProductOrder:
     """Expire an order whose time is over, unless a way to pay it is open or has just paid it."""
-    order = ProductOrder.objects.select_for_update(of=("self",)).get(pk=order.pk)
+    order = agenda.locked(ProductOrder, order.pk)
     if order.expires_at > now or order.attempts.filter(state=AttemptState.OPEN).exists():
         return order
     return order_expire(order=order, now=now)
@@ -372,6 +375,9 @@ def webhook_receive(*, source: str, headers: Mapping[str, str], body: bytes, now
     )
     with transaction.atomic():
         InboxEvent.objects.bulk_create([event], ignore_conflicts=True)
-        kept = InboxEvent.objects.filter(source=source, external_id=event.external_id)
-        agenda.wake(kept.filter(state=InboxEvent.State.NEW), now)
-        return kept.get()
+        kept = InboxEvent.objects.get(source=source, external_id=event.external_id)
+        if kept.state == InboxEvent.State.NEW and kept.received_at == now:
+            agenda.announce()
+        elif kept.state == InboxEvent.State.NEW:  # told again
+            agenda.wake(InboxEvent.objects.filter(pk=kept.pk, state=InboxEvent.State.NEW), now)
+        return kept

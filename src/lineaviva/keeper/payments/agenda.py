@@ -42,7 +42,8 @@ def attempt_look(row: PaymentAttempt, now: datetime) -> agenda.Outcome:
 
 def _after(attempt: PaymentAttempt, now: datetime) -> agenda.Outcome:
     if attempt.state != AttemptState.OPEN:
-        return agenda.rest()
+        # Settled: from the state that the step saw, a plain rest() would be void.
+        return agenda.settle(_rested)
     over = attempt.expires_at <= now or attempt.order.state != OrderState.PLACED
     if over:  # closed as far as we can: the bank has not answered yet
         if now > attempt.expires_at + rules.PROCESSING_MOST:
@@ -50,6 +51,10 @@ def _after(attempt: PaymentAttempt, now: datetime) -> agenda.Outcome:
             raise NeedsPerson(f"{what} Ask {attempt.provider} about {attempt.provider_ref}.")
         return agenda.again(now + rules.PROCESSING_LOOK)
     return agenda.again(attempt_next_look(attempt, now))
+
+
+def _rested(_row: PaymentAttempt) -> agenda.Outcome:
+    return agenda.rest()
 
 
 @agenda.handler(Refund, states=(Refund.State.REQUESTED,), lease=_LEASE, outside=True)
@@ -86,8 +91,10 @@ def inbox_look(row: InboxEvent, now: datetime) -> agenda.Outcome:
         return agenda.rest(**handled)
     attempt = PaymentAttempt.objects.filter(provider=row.source, provider_ref=row.reference).first()
     if attempt is not None and attempt.state == AttemptState.OPEN:
-        _wake_attempt(attempt, now)
+        _wake_open(attempt, now)
         return agenda.rest(**handled)
+    if attempt is not None and attempt.state == AttemptState.SUCCEEDED:
+        return agenda.rest(**handled)  # the payer's browser was faster; no news changes what is paid
     status = _fetch(row)
     attempt = attempt or PaymentAttempt.objects.filter(provider=row.source, idempotency_key=status.key).first()
     if attempt is None:
@@ -106,8 +113,11 @@ def _fetch(row: InboxEvent) -> Status:
 
 
 @transaction.atomic
-def _wake_attempt(attempt: PaymentAttempt, now: datetime) -> None:
-    agenda.wake(attempt, now)
+def _wake_open(attempt: PaymentAttempt, now: datetime) -> None:
+    """Only while it is open: what was settled meanwhile would stay due for ever, since no step takes it any more."""
+    attempt = agenda.locked(PaymentAttempt, attempt.pk)
+    if attempt.state == AttemptState.OPEN:
+        agenda.wake(attempt, now)
 
 
 @transaction.atomic

@@ -17,7 +17,9 @@ def attempts_of(order: ProductOrder) -> QuerySet[PaymentAttempt]:
 
 def paying_attempt(order: ProductOrder) -> PaymentAttempt | None:
     """The attempt whose money the order was paid with; what is given back when the order fails."""
-    return attempts_of(order).filter(state=AttemptState.SUCCEEDED, surplus=False).first()
+    # There is one at most, by a constraint.
+    found = PaymentAttempt.objects.filter(order=order, state=AttemptState.SUCCEEDED, surplus=False)
+    return next(iter(found), None)
 
 
 def open_attempt(order: ProductOrder) -> PaymentAttempt | None:

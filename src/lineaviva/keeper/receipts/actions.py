@@ -24,8 +24,9 @@ RESENDS_PER_MINUTE, RESENDS_AT_ONCE = 0.1, 3
 def receipt_issue(*, order: ProductOrder, now: datetime) -> Receipt:
     """The receipt of an active order, with its first e-mail; issued already: that one. Conflict before it is active."""
     # Lock order everywhere: the order, then the counter.
-    order = ProductOrder.objects.select_for_update().get(pk=order.pk)
-    issued = Receipt.objects.filter(order=order).first()
+    with_names = ProductOrder.objects.select_related("line__holder", "offering", "quote__promotion", "placed_by")
+    order = with_names.select_for_update(of=("self",)).get(pk=order.pk)
+    issued = next(iter(Receipt.objects.filter(order=order)), None)
     if issued is not None:
         return issued
     if order.state != OrderState.ACTIVE:
@@ -48,9 +49,10 @@ def receipt_issue(*, order: ProductOrder, now: datetime) -> Receipt:
 
 def _next_number(issuer: str, year: int) -> int:
     """Taken last, in the transaction that writes the receipt: if that fails the number was never given."""
-    ReceiptCounter.objects.get_or_create(issuer=issuer, year=year)
     counter = ReceiptCounter.objects.filter(issuer=issuer, year=year)
-    counter.update(last=F("last") + 1)
+    if not counter.update(last=F("last") + 1):  # the first of its year
+        ReceiptCounter.objects.get_or_create(issuer=issuer, year=year)
+        counter.update(last=F("last") + 1)
     return counter.get().last
 
 

@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from lineaviva import rulebook
 from lineaviva.keeper.accounts.models import Role
-from lineaviva.keeper.activation.models import Activation
+from lineaviva.keeper.activation.queries import activation_of
 from lineaviva.keeper.orders.models import ProductOrder
 from lineaviva.keeper.payments.queries import paying_attempt
 
@@ -47,7 +47,7 @@ def freeze(order: ProductOrder, *, issuer: str, proof_url: str) -> Facts:
     line, quote, offering = order.line, order.quote, order.offering
     operator = rulebook.operator(line.operator)
     attempt = paying_attempt(order)
-    activation = Activation.objects.filter(order=order).first()
+    activation = activation_of(order)
     return Facts(
         issuer=issuer,
         label=line.label,

@@ -8,6 +8,8 @@ import secrets
 import segno
 from django.conf import settings
 
+_MASK = 3
+
 
 def proof_token() -> str:
     """24 characters that nobody can guess (144 bits)."""
@@ -24,6 +26,7 @@ def qr_svg(url: str, *, border: int = 2) -> str:
     `border` is its white edge in modules; on a dark page it cannot be read without one.
     """
     out = io.BytesIO()
-    code = segno.make(url, error="m", micro=False)
+    # Every reader takes every mask; to find the one of the eight that looks best is most of the work.
+    code = segno.make(url, error="m", micro=False, mask=_MASK)
     code.save(out, kind="svg", border=border, xmldecl=False, omitsize=True, dark="#12201a", light="#fff")
     return out.getvalue().decode()

@@ -36,7 +36,7 @@ def message(mail: ReceiptMail) -> Message:
         html=render_to_string("receipts/email.html", page),
         message_id=f"receipt-{mail.pk}-{view.number.lower()}",
         language=view.language,
-        attachments=[(f"{view.number}.pdf", "application/pdf", render(receipt))],
+        attachments=[(f"{view.number}.pdf", "application/pdf", render(receipt, view=view))],
     )
 
 

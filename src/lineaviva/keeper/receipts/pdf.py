@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import asdict
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,12 +25,13 @@ _LANGUAGES = {"zh-hans": ("zh", "CN"), "zh-hant": ("zh", "TW"), "it": ("it", "IT
 _one_at_a_time = threading.Lock()
 
 
-def render(receipt: Receipt, *, own: bool | None = None) -> bytes:
+def render(receipt: Receipt, *, own: bool | None = None, view: ReceiptView | None = None) -> bytes:
     """The PDF, the same bytes each time for the same receipt. Characters that no font has are printed as □.
 
     `own`: whether its reader holds the line and sees the whole phone number; None: whoever it was issued to.
+    `view`: the receipt's, where the caller has it already.
     """
-    data = document(receipt, own=own)
+    data = document(receipt, view or receipt_view(receipt, own=own))
     issued = int(receipt.issued_at.timestamp())
     with _one_at_a_time:
         pdf = _compiler().compile(
@@ -50,9 +51,8 @@ def _compiler() -> typst.Compiler:
     )
 
 
-def document(receipt: Receipt, *, own: bool | None = None) -> dict[str, Any]:
+def document(receipt: Receipt, view: ReceiptView) -> dict[str, Any]:
     """What the template gets: the view as plain data, made printable, with the QR code."""
-    view = receipt_view(receipt, own=own)
     language, region = _LANGUAGES[view.language]
     issued = receipt.issued_at.astimezone(ROME)
     data = {
@@ -83,10 +83,16 @@ def _texts(view: ReceiptView) -> dict[str, Any]:
 
 def _printable(value: Any) -> Any:
     if isinstance(value, str):
-        return printable(value, coverage())
+        return _shown(value)
     if isinstance(value, dict):
         return {name: _printable(inner) for name, inner in value.items()}
     return [_printable(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+@lru_cache(maxsize=2048)
+def _shown(text: str) -> str:
+    """Most texts of a receipt are the same on each."""
+    return printable(text, coverage())
 
 
 @cache

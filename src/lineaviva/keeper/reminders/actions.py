@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import islice
 
 from django.db import transaction
+from django.db.models import Q
 
 from lineaviva.keeper.lines.models import Line
 from lineaviva.keeper.lines.queries import line_deadlines
@@ -38,15 +39,16 @@ def reminders_plan(*, line: Line, now: datetime) -> list[Reminder]:
     Of the stages that were due only the last is opened, the others are written as superseded. Stages of dates that the
     line no longer has are cancelled. Once more changes nothing.
     """
-    locked = Line.objects.select_for_update(of=("self",)).select_related("holder").get(pk=line.pk)
+    locked = agenda.locked(Line, line.pk)
     dates = line_deadlines(locked, rome_date(now))
     nags = locked.removed_at is None and locked.holder.is_active
     ladder = dates.ladder if nags else ()
     stage = rules.due(ladder, now)
     older = rules.passed(ladder, since=rome_date(locked.created_at), now=now)
-    _close_others(locked, ladder, stage)
+    rows = _rows_of(locked, ladder)
+    _close_others(rows, ladder, stage)
     channels = [*sending_channels(), APP]
-    known = _known(locked, ladder)
+    known = {(row.deadline, row.deadline_on.isoformat(), row.stage, row.channel) for row in rows}
     missing = [
         _row(locked, old, channel, now, Reminder.State.SUPERSEDED)
         for old in older
@@ -57,13 +59,13 @@ def reminders_plan(*, line: Line, now: datetime) -> list[Reminder]:
     return [_opened(locked, stage, channel, now) for channel in channels if stage and _key(stage, channel) not in known]
 
 
-def _known(line: Line, ladder: rules.Ladder) -> set[tuple[str, str, int, str]]:
-    """Keys of the rows that are there for the line's present dates."""
-    rows = Reminder.objects.filter(line=line, deadline_on__in=[on for _, on in ladder])
-    return {
-        (deadline, on.isoformat(), days, channel)
-        for deadline, on, days, channel in rows.values_list("deadline", "deadline_on", "stage", "channel")
-    }
+def _rows_of(line: Line, ladder: rules.Ladder) -> list[Reminder]:
+    """What is open, and what is there for the line's present dates.
+
+    Locked in one order everywhere, so that a worker that settles several of them cannot block this.
+    """
+    wanted = Q(state=Reminder.State.OPEN) | Q(deadline_on__in=[on for _, on in ladder])
+    return list(Reminder.objects.select_for_update().filter(wanted, line=line).order_by("pk"))
 
 
 def _key(stage: Stage, channel: str) -> tuple[str, str, int, str]:
@@ -92,11 +94,11 @@ def _opened(line: Line, stage: Stage, channel: str, now: datetime) -> Reminder:
     return row
 
 
-def _close_others(line: Line, ladder: rules.Ladder, stage: Stage | None) -> None:
+def _close_others(rows: list[Reminder], ladder: rules.Ladder, stage: Stage | None) -> None:
     """Open rows that are not the present stage: superseded where their date still stands, else cancelled."""
-    # Locked in one order everywhere, so that a worker that settles several of them cannot block this.
-    rows = list(Reminder.objects.select_for_update().filter(line=line, state=Reminder.State.OPEN).order_by("pk"))
     for row in rows:
+        if row.state != Reminder.State.OPEN:
+            continue
         place = Stage(row.deadline, row.deadline_on, row.stage)
         if place != stage:
             stands = (row.deadline, row.deadline_on) in ladder

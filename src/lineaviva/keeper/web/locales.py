@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time
+from functools import cache
 from typing import Any
 
 from babel.core import Locale
@@ -29,7 +30,12 @@ def language() -> str:
 
 
 def locale() -> Locale:
-    return Locale.parse(_LOCALES[language()])
+    return _locale(language())
+
+
+@cache
+def _locale(language: str) -> Locale:
+    return Locale.parse(_LOCALES[language])
 
 
 def day(value: date) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -32,11 +33,11 @@ class Offer:
     def period(self) -> str:
         return period_words(self.offering)
 
-    @property
+    @cached_property
     def contents(self) -> list[tuple[str, str]]:
         return [] if self.offering.kind == Offering.Kind.TOPUP else contents(self.offering.allowances)
 
-    @property
+    @cached_property
     def why(self) -> list[str]:
         """What it costs a year and what else takes money; how long it lasts is said by `moves_to`."""
         if self.keepalive is None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from operator import attrgetter
 
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from lineaviva import rulebook
 from lineaviva.keeper.activation.models import Activation
+from lineaviva.keeper.activation.queries import activation_of
 from lineaviva.keeper.orders.models import ProductOrder
 from lineaviva.keeper.payments.errors import reason_text
 from lineaviva.keeper.payments.models import PaymentAttempt, Refund
@@ -18,6 +20,7 @@ from lineaviva.keeper.web import rules
 from lineaviva.keeper.web.cards import operator_name
 from lineaviva.rulebook.model import Care
 
+_UNPAID = {"placed", "expired", "cancelled"}
 FIELDS = ("full_service_until", "receive_only_until", "number_kept_until")
 
 
@@ -123,11 +126,13 @@ def headline(facts: rules.OrderFacts, *, cash: bool, declined: bool) -> str:
 
 
 def page_of(order: ProductOrder) -> OrderPage:
-    attempt = order.attempts.order_by("-number").first()
-    paid = order.attempts.filter(state="succeeded").first() or attempt
-    refund = Refund.objects.filter(attempt__order=order).first()
-    activation = Activation.objects.filter(order=order).first()
-    receipt = Receipt.objects.filter(order=order).first()
+    """The order with all that the page shows of it; what an order in its state cannot have is not asked for."""
+    attempts = list(order.attempts.select_related("refund").order_by("number"))
+    attempt = attempts[-1] if attempts else None
+    paid = next((one for one in attempts if one.state == "succeeded"), attempt)
+    refund = min((one.refund for one in attempts if hasattr(one, "refund")), key=attrgetter("pk"), default=None)
+    activation = activation_of(order) if order.state not in _UNPAID else None
+    receipt = next(iter(Receipt.objects.filter(order=order)), None) if order.state == "active" else None
     shown = paid if order.state != "placed" else attempt
     return OrderPage(
         order=order,

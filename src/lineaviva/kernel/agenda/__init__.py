@@ -21,7 +21,7 @@ from lineaviva.kernel.agenda import limits
 from lineaviva.kernel.agenda.bell import announce
 from lineaviva.kernel.agenda.outcome import Outcome, again, rest, settle
 from lineaviva.kernel.agenda.registry import Handler, handler
-from lineaviva.kernel.agenda.rows import stuck, unstick, wake
+from lineaviva.kernel.agenda.rows import locked, stuck, unstick, wake
 from lineaviva.kernel.agenda.worker import Worker, run_due
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "announce",
     "handler",
     "limits",
+    "locked",
     "rest",
     "run_due",
     "settle",

@@ -1,7 +1,8 @@
 """How a worker that has nothing to do hears of work: from its own threads, and of commits by other processes.
 
 PostgreSQL tells (LISTEN/NOTIFY); SQLite is asked often whether its file changed, which costs microseconds. Both may
-fail to (a connection pooler in between swallows notifications), so a worker never waits for long: see worker.py.
+fail to: a connection pooler in between swallows what is told, unless the settings know a way round it. So a worker
+never waits for long: see worker.py.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 import structlog
+from django.conf import settings
 from django.db import Error, connection, connections, transaction
 from django.db.utils import DEFAULT_DB_ALIAS
 
@@ -63,6 +65,16 @@ class Listener(Protocol):
     def close(self) -> None: ...
 
 
+def _params() -> dict[str, Any]:
+    """How to reach the database itself, round the pooler."""
+    direct = getattr(settings, "DATABASE_DIRECT", None)
+    database: Any = connections[DEFAULT_DB_ALIAS]
+    if direct:
+        database = type(database)({**database.settings_dict, **direct}, database.alias)
+    params: dict[str, Any] = database.get_connection_params()
+    return params
+
+
 class PostgresListener:
     """LISTEN on a connection of its own, made again when it breaks. While there is none the sweep has to do."""
 
@@ -100,7 +112,7 @@ class PostgresListener:
     def _connect(self) -> bool:
         if time.monotonic() < self._next_try:
             return False
-        fresh = self._connect_anew(**{**connection.get_connection_params(), "autocommit": True})
+        fresh = self._connect_anew(**{**_params(), "autocommit": True})
         fresh.execute(f"LISTEN {CHANNEL}")
         self._connection, self._tries = fresh, 0
         # Whatever was said while nobody listened must be looked for.

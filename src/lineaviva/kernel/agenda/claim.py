@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
@@ -33,6 +34,8 @@ def next_looks(handlers: Sequence[Handler], now: datetime, *, until: datetime) -
     """The earliest `look_at` up to `until` of a row that nobody holds, where there is one; one statement for all."""
     if not handlers:
         return {}
+    # In one order, whichever's turn it is: then the database knows the statement already.
+    handlers = sorted(handlers, key=attrgetter("name"))
     parts = [table_of(handler.model).next_look(handler, now, until) for handler in handlers]
     with connection.cursor() as cursor:
         cursor.execute(

@@ -1,18 +1,22 @@
-"""What others do with rows on the agenda: wake them, list those that are stuck, set them going again."""
+"""What others do with rows on the agenda: lock, wake them, list those that are stuck, set them going again."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from django.apps import apps
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Case, F, Model, QuerySet, When
 
 from lineaviva.kernel.agenda.bell import announce
+from lineaviva.kernel.agenda.sql import table_of
 
 if TYPE_CHECKING:
     from lineaviva.kernel.agenda.models import AgendaRow
+
+
+Row = TypeVar("Row", bound="AgendaRow")
 
 
 def wake(what: AgendaRow | QuerySet[Any], now: datetime) -> int:
@@ -20,13 +24,36 @@ def wake(what: AgendaRow | QuerySet[Any], now: datetime) -> int:
 
     A worker that holds a row at this moment will leave it due, whatever its step says. A stuck row gets one more look.
     """
+    if isinstance(what, Model):
+        return _wake_one(what, now)
     rows = _as_rows(what)
     woken = rows.update(wakes=F("wakes") + 1, look_at=_at_latest(now))
     if woken:
         announce(rows.db)
-    if isinstance(what, Model):
-        what.refresh_from_db(fields=["look_at", "wakes"])
     return woken
+
+
+def _wake_one(row: AgendaRow, now: datetime) -> int:
+    """The same in one statement, whose answer brings `row` up to date. Raises DoesNotExist where it is gone."""
+    found = table_of(type(row)).wake(row.pk, now)
+    if found is None:
+        raise type(row).DoesNotExist(f"{type(row).__name__} {row.pk} is gone.")
+    row.look_at, row.wakes = found
+    announce(row._state.db)
+    return 1
+
+
+def locked(model: type[Row], key: Any) -> Row:
+    """The row as it is, locked until the transaction at hand ends; call it inside one. Raises DoesNotExist.
+
+    What `model.objects.select_for_update().get(pk=key)` gives, at a fifth of its cost: every action begins with it.
+    """
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError(f"{model.__name__} is to be locked outside a transaction")
+    row = table_of(model).lock(key)
+    if row is None:
+        raise model.DoesNotExist(f"There is no {model.__name__} {key}.")
+    return cast(Row, row)
 
 
 def stuck() -> list[AgendaRow]:

@@ -85,6 +85,12 @@ class Table:
         # Not read back from a claim, which has just set them; put in at their places, which are next to each other.
         self._lease_at = self._attnames.index("leased_until")
         self._columns = ", ".join(self._quote(field.column) for field in fields if field.attname not in _LEASE_COLUMNS)
+        every = ", ".join(self._quote(field.column) for field in fields)
+        self._lock = f"SELECT {every} FROM {self._name} WHERE {self._key} = %s" + (" FOR UPDATE" if postgres else "")
+        self._wake = (
+            f"UPDATE {self._name} SET wakes = wakes + 1, look_at = CASE WHEN look_at < %s THEN look_at ELSE %s END "
+            f"WHERE {self._key} = %s RETURNING look_at, wakes"
+        )
         self._converters = [
             (place, convert, Col(model._meta.db_table, field))
             for place, field in enumerate(fields)
@@ -147,13 +153,24 @@ class Table:
                 _read_times_in_c(cursor)
             cursor.execute(*statement)
             records = cursor.fetchall()
-        return [self._instance(record, leased_until, leased_by, db) for record in records]
+        here = self._lease_at
+        return [self._instance([*one[:here], leased_until, leased_by, *one[here:]], db) for one in records]
 
-    def _instance(
-        self, record: Sequence[Any], leased_until: datetime, leased_by: str, db: BaseDatabaseWrapper
-    ) -> AgendaRow:
-        values = list(record)
-        values[self._lease_at : self._lease_at] = leased_until, leased_by
+    def lock(self, key: Any) -> AgendaRow | None:
+        """One row as it is, locked until the transaction ends; None where there is none."""
+        db = database()
+        with db.cursor() as cursor:
+            if self.postgres:
+                _read_times_in_c(cursor)
+            cursor.execute(self._lock, [self._primary.get_db_prep_value(key, db)])
+            found = cursor.fetchone()
+        if found is None:
+            return None
+        values = list(found)
+        values[self._lease_at] = instant(values[self._lease_at])
+        return self._instance(values, db)
+
+    def _instance(self, values: list[Any], db: BaseDatabaseWrapper) -> AgendaRow:
         for place, convert, column in self._converters:
             values[place] = convert(values[place], column, db)
         if not self._ordinary:
@@ -175,6 +192,15 @@ class Table:
             where += f" AND state IN ({', '.join(['%s'] * len(handler.states))})"
             values += handler.states
         return where, values
+
+    def wake(self, key: Any, now: datetime) -> tuple[datetime | None, int] | None:
+        """Make one row due at `now`, or leave it as due as it is; its look_at and wakes then, None where it is gone."""
+        at = self.stamp(now)
+        with database().cursor() as cursor:
+            cursor.execute(self._wake, [at, at, self._primary.get_db_prep_value(key, database())])
+            # All of it: SQLite does not commit while a statement has more to say.
+            found = cursor.fetchall()
+        return (instant(found[0][0]), found[0][1]) if found else None
 
     # --- writing ----------------------------------------------------------------------------------------------------
     # In both: a row that was woken during the step stays as due as the waker made it. One whose look_at somebody

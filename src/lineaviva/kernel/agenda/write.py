@@ -132,9 +132,8 @@ def _decide(handler: Handler, bulk: Bulk, result: Result, now: datetime) -> Fail
 
 
 def _settle(handler: Handler, bulk: Bulk, claimed: Claimed, said: Outcome) -> None:
-    rows = handler.model._base_manager.select_for_update()
-    row = rows.filter(pk=claimed.row.pk, leased_by=claimed.token).first()
-    if row is None or said.then is None:
+    row = table_of(handler.model).lock(claimed.row.pk)
+    if row is None or row.leased_by != claimed.token or said.then is None:
         log.warning("agenda_lease_lost", handler=handler.name, id=claimed.row.pk)
         return
     then = said.then(row)

@@ -1,9 +1,10 @@
-"""What a pretend carrier has beyond its rulebook file: one promotion, so that there is one to be seen."""
+"""What a pretend carrier has beyond its rulebook file: one promotion, so that there is one to be seen; a client."""
 
 from __future__ import annotations
 
 from datetime import datetime, time
 
+from lineaviva.carrier.access.actions import client_ensure
 from lineaviva.carrier.catalogue.models import Promotion
 from lineaviva.carrier.catalogue.queries import offerings
 from lineaviva.kernel.calendar import add_months
@@ -33,3 +34,10 @@ def promotion_put(*, operator: str, now: datetime) -> Promotion | None:
         },
     )
     return promotion
+
+
+def client_put(*, operator: str, named: str, now: datetime) -> None:
+    """The keeper's client as the settings name it, `client-id:secret`; none where they name none."""
+    client_id, _, secret = named.partition(":")
+    if client_id:
+        client_ensure(operator=operator, client_id=client_id, secret=secret, name="Keeper", now=now)

@@ -13,7 +13,8 @@ from django.http.response import HttpResponseBase
 
 from lineaviva.carrier.tmf.rest import problem
 from lineaviva.kernel import clock
-from lineaviva.sandbox.carriers.furniture import promotion_put
+from lineaviva.sandbox.carriers import couriers
+from lineaviva.sandbox.carriers.furniture import client_put, promotion_put
 from lineaviva.sandbox.carriers.knobs import knobs_read
 from lineaviva.sandbox.carriers.rules import fate
 
@@ -30,13 +31,16 @@ class FaultsMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not self._furnished:
             promotion_put(operator=settings.CARRIER_OPERATOR, now=clock.now())
+            client_put(operator=settings.CARRIER_OPERATOR, named=settings.SANDBOX_CLIENT, now=clock.now())
             self._furnished = True
+            couriers.start_if_needed()
         if request.path.startswith("/sandbox/"):
             if request.META.get("REMOTE_ADDR") not in _LOOPBACK:
                 return problem(404, "not_found", "There is nothing at this address.")
             request.urlconf = "lineaviva.sandbox.carriers.urls"
             return self._get_response(request)
-        return self._with_faults(request)
+        # A token is none of the carrier's calls: what goes wrong with orders is to be seen, not with signing in.
+        return self._with_faults(request) if request.path.startswith("/tmf-api/") else self._get_response(request)
 
     def _with_faults(self, request: HttpRequest) -> HttpResponseBase:
         call = fate(knobs_read(), random.random)
@@ -44,6 +48,8 @@ class FaultsMiddleware:
         if call.fails_first:
             return problem(random.choice([500, 503]), "sandbox_fault", "Nothing was done.")  # noqa: S311
         answer = self._get_response(request)
+        if request.path.endswith("/hub"):
+            couriers.start_if_needed()
         if call.lost == "cut":
             return _cut()
         if call.lost == "error":

@@ -76,6 +76,7 @@ def refund_ripen(refund: Refund) -> None:
     """A pending refund becomes what its card lets it become."""
     reason = "expired_or_canceled_card" if refund.becomes == "failed" else ""
     with transaction.atomic():
-        if Refund.objects.filter(pk=refund.pk, status="pending").update(status=refund.becomes, reason=reason):
-            refund.refresh_from_db()
+        ripened = Refund.objects.filter(pk=refund.pk, status="pending").update(status=refund.becomes, reason=reason)
+        refund.refresh_from_db()  # also where the thread that tells of it was sooner
+        if ripened:
             events.tell("refund.failed" if reason else "refund.updated", refund_json(refund))

@@ -16,6 +16,7 @@ from django.conf import settings
 
 from lineaviva.keeper.activation.ports import Request, Result
 from lineaviva.keeper.activation.tmf.documents import (
+    OURS_TO_MEND,
     dates_in,
     order_body,
     reference_of,
@@ -23,7 +24,8 @@ from lineaviva.keeper.activation.tmf.documents import (
     result_of,
     topup_body,
 )
-from lineaviva.kernel.errors import NeedsPerson, Temporary
+from lineaviva.kernel import oauth
+from lineaviva.kernel.errors import AdapterError, NeedsPerson, Temporary
 
 TOPUP = "/tmf-api/prepayBalanceManagement/v4/topupBalance"
 ORDER = "/tmf-api/productOrderingManagement/v4/productOrder"
@@ -31,6 +33,7 @@ PRODUCT = "/tmf-api/productInventory/v4/product"
 TIMEOUT = httpx.Timeout(10, connect=3)
 # Reading the dates back is a courtesy: they can be counted here as well.
 COURTESY = httpx.Timeout(3)
+_JSON = {"Accept": "application/json"}
 # Errors that leave no doubt: no byte of the request went out.
 _NOT_SENT = (
     httpx.ConnectError,
@@ -84,7 +87,7 @@ class TmfGateway:
             raise Temporary(f"the operator cannot be asked: {type(error).__name__}") from error
         found = _json(answer)
         if answer.status_code == 401:
-            raise NeedsPerson(f"{request.operator} does not take our token (LINEAVIVA_TMF_TOKEN).")
+            raise NeedsPerson(f"{request.operator} does not take our token (LINEAVIVA_TMF_CLIENTS).")
         if answer.status_code != 200 or not isinstance(found, list):
             raise Temporary(f"the operator answered {answer.status_code} when asked")
         ours = [document for document in found if reference_of(document) == request.reference]
@@ -96,7 +99,7 @@ class TmfGateway:
     def _found(self, request: Request, reason: str) -> Result:
         try:
             found = self.look(request)
-        except (Temporary, NeedsPerson):
+        except AdapterError:
             return Result("unknown", reason=reason)
         # Not found yet: it may still be on its way.
         return Result("unknown", reason=reason) if found.state in {"not_found", "unknown"} else found
@@ -107,15 +110,22 @@ class TmfGateway:
         try:
             params = {"realizingResource.value": request.msisdn, "fields": "productCharacteristic"}
             answer = _call("GET", request.operator, PRODUCT, params=params, timeout=COURTESY)
-        except httpx.HTTPError:
+        except (httpx.HTTPError, AdapterError):
             return result
         return replace(result, dates=dates_in(_json(answer)))
 
 
 def _call(method: str, operator: str, path: str, **more: Any) -> httpx.Response:
-    url = settings.TMF_URLS[operator].rstrip("/") + path
-    headers = {"Authorization": f"Bearer {settings.TMF_TOKEN}", "Accept": "application/json"}
-    return _client().request(method, url, headers=headers, **more)
+    """The answer. Raises httpx's errors of the call itself, and Temporary or NeedsPerson where there was none."""
+    base = settings.TMF_URLS[operator].rstrip("/")
+    if operator not in settings.TMF_CLIENTS:
+        raise NeedsPerson(f"LINEAVIVA_TMF_CLIENTS names no client for {operator}.")
+
+    def send(token: str) -> httpx.Response:
+        return _client().request(method, base + path, headers={**_JSON, "Authorization": f"Bearer {token}"}, **more)
+
+    client = oauth.Client(base, *settings.TMF_CLIENTS[operator])
+    return oauth.TOKENS.authorized(client, send, lambda answer: answer.status_code == 401)
 
 
 def _json(answer: httpx.Response) -> Any:
@@ -130,13 +140,11 @@ def _refused(request: Request, answer: httpx.Response) -> Result:
     refusal = refusal_of(_json(answer))
     if answer.status_code == 429:
         seconds = answer.headers.get("Retry-After", "")
-        raise Temporary(
-            "the operator has too many requests", timedelta(seconds=int(seconds)) if seconds.isdecimal() else None
-        )
-    if answer.status_code == 401 or refusal is None:
-        raise NeedsPerson(
-            f"{request.operator} answers {answer.status_code}: check its address and LINEAVIVA_TMF_TOKEN."
-        )
+        wait = timedelta(seconds=int(seconds)) if seconds.isdecimal() else None
+        raise Temporary("the operator has too many requests", wait)
+    if answer.status_code == 401 or refusal is None or refusal[0] in OURS_TO_MEND:
+        what = f"{request.operator} answers {answer.status_code}"
+        raise NeedsPerson(f"{what}: check its address and LINEAVIVA_TMF_CLIENTS.")
     if refusal[0] == "reference_reused":
         raise NeedsPerson(f"{request.operator} knows {request.reference} as another request. Find out which.")
     return Result("failed", reason=refusal[1])

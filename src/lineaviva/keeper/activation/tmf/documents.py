@@ -23,6 +23,8 @@ _STATES: dict[str, State] = {
     "held": "pending",
     "inProgress": "pending",
 }
+# Refusals that say that it is our client that may not, and not the order that cannot be.
+OURS_TO_MEND = {"insufficient_scope", "operator_elsewhere"}
 _DATES = {
     "fullServiceUntil": "full_service_until",
     "receiveOnlyUntil": "receive_only_until",

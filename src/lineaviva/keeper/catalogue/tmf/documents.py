@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from lineaviva.keeper.catalogue.ports import Listing
@@ -15,11 +16,14 @@ LISTED = {"", "active", "launched"}
 _ALLOWANCES = {"data_mb", "minutes", "sms", "eu_roaming_mb"}
 
 
-def listing(operator: str, offerings: list[dict[str, Any]], known: Mapping[str, Document]) -> Listing:
-    """What a carrier lists. `known`: ProductOfferingPrice resources by id, for offerings that only refer to them."""
+def listing(operator: str, offerings: list[dict[str, Any]], known: Mapping[str, Document], *, now: datetime) -> Listing:
+    """What a carrier lists at `now`.
+
+    `known`: ProductOfferingPrice resources by id, for offerings that only refer to them.
+    """
     drafts, promotions = {}, {}
     for document in offerings:
-        draft = _draft(operator, document, known)
+        draft = _draft(operator, document, known, now)
         if draft is not None:
             drafts[draft.key] = draft
             promotions.update({found.key: found for found in promotions_of(draft, document, known)})
@@ -31,12 +35,12 @@ def only_refers(document: Document) -> bool:
     return any("price" not in p and "percentage" not in p for p in documents(document.get("productOfferingPrice")))
 
 
-def _draft(operator: str, document: Document, known: Mapping[str, Document]) -> Draft | None:
+def _draft(operator: str, document: Document, known: Mapping[str, Document], now: datetime) -> Draft | None:
     """None for what is not on sale, or has no id that we could order it by."""
     identity, name = text(document.get("id")), text(document.get("name"))
     if not identity or len(identity) > 60 or text(document.get("lifecycleStatus")).lower() not in LISTED:
         return None
-    charges = [price for price in prices.prices_of(document, known) if not prices.is_discount(price)]
+    charges = [price for price in prices.prices_of(document, known) if prices.is_charged(price, now)]
     price, currency = prices.total(charges)
     kind = _kind(identity, document)
     months, days = (None, None) if kind == "topup" else prices.period(document, charges)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from lineaviva.keeper.catalogue.tmf.values import Document, documents, text
+from lineaviva.keeper.catalogue.tmf.values import Document, documents, text, valid_for
 from lineaviva.kernel.errors import InvalidInput
 from lineaviva.kernel.money import Money
 
@@ -23,6 +24,12 @@ def prices_of(offering: Document, known: Mapping[str, Document]) -> Iterator[Doc
 
 def is_discount(price: Document) -> bool:
     return "discount" in text(price.get("priceType")).lower()
+
+
+def is_charged(price: Document, now: datetime) -> bool:
+    """Whether it is a charge that counts at `now`: a carrier announces its next price beside the present one."""
+    begins, ends = valid_for(price)
+    return not is_discount(price) and (begins is None or begins <= now) and (ends is None or now < ends)
 
 
 def total(charges: list[Document]) -> tuple[int | None, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,8 @@ from django.conf import settings
 
 from lineaviva.keeper.catalogue.ports import Listing
 from lineaviva.keeper.catalogue.tmf.documents import listing, only_refers
-from lineaviva.kernel.errors import Temporary
+from lineaviva.kernel import clock, oauth
+from lineaviva.kernel.errors import NeedsPerson, Temporary
 
 BASE = "/tmf-api/productCatalogManagement/v4"
 PAGE = 100
@@ -21,25 +23,50 @@ TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 
 
 class TmfCatalogue:
-    """The reader behind ports.CatalogueReader. A refused token is Temporary too: somebody will mend the settings."""
+    """The reader behind ports.CatalogueReader. A refused client is Temporary too: somebody will mend the settings."""
 
     def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
         self._transport = transport or httpx.HTTPTransport(retries=1)
 
     def read(self, operator: str) -> Listing:
         """Everything that the carrier of `operator` lists. Raises Temporary when any part of it cannot be read."""
-        headers = {"Authorization": f"Bearer {settings.TMF_TOKEN}", "Accept": "application/json"}
-        url = settings.TMF_URLS[operator].rstrip("/") + BASE
-        with httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT, transport=self._transport) as http:
-            offerings = _all(http, "/productOffering")
-            prices = _all(http, "/productOfferingPrice") if any(map(only_refers, offerings)) else []
-        return listing(operator, offerings, {str(price.get("id")): price for price in prices})
+        base = settings.TMF_URLS[operator].rstrip("/")
+        if operator not in settings.TMF_CLIENTS:
+            raise Temporary(f"LINEAVIVA_TMF_CLIENTS names no client for {operator}")
+        client = oauth.Client(base, *settings.TMF_CLIENTS[operator])
+        with httpx.Client(base_url=base + BASE, timeout=TIMEOUT, transport=self._transport) as http:
+            door = _Door(http, client)
+            offerings = _all(door, "/productOffering")
+            prices = _all(door, "/productOfferingPrice") if any(map(only_refers, offerings)) else []
+        known = {str(price.get("id")): price for price in prices}
+        return listing(operator, offerings, known, now=clock.now())
 
 
-def _all(http: httpx.Client, path: str) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class _Door:
+    http: httpx.Client
+    client: oauth.Client
+
+    def get(self, path: str, **params: int) -> tuple[int, bytes, str]:
+        """Status, body and X-Total-Count. Raises Temporary."""
+
+        def send(token: str) -> tuple[int, bytes, str]:
+            headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+            with self.http.stream("GET", path, params=params, headers=headers) as answer:
+                return answer.status_code, _body(answer), answer.headers.get("X-Total-Count", "")
+
+        try:
+            return oauth.TOKENS.authorized(self.client, send, lambda answer: answer[0] == 401)
+        except httpx.HTTPError as error:
+            raise Temporary(f"the carrier cannot be reached: {type(error).__name__}") from error
+        except NeedsPerson as refusal:
+            raise Temporary(refusal.what) from refusal
+
+
+def _all(door: _Door, path: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     while True:
-        page, total = _page(http, path, len(found))
+        page, total = _page(door, path, len(found))
         found += page
         if len(found) > MOST:
             raise Temporary(f"the carrier lists more than {MOST} resources at {path}")
@@ -49,15 +76,10 @@ def _all(http: httpx.Client, path: str) -> list[dict[str, Any]]:
             return found
 
 
-def _page(http: httpx.Client, path: str, offset: int) -> tuple[list[dict[str, Any]], int | None]:
-    try:
-        with http.stream("GET", path, params={"offset": offset, "limit": PAGE}) as answer:
-            body = _body(answer)
-            total = answer.headers.get("X-Total-Count", "")
-    except httpx.HTTPError as error:
-        raise Temporary(f"the carrier cannot be reached: {type(error).__name__}") from error
-    if answer.status_code not in {200, 206}:
-        raise Temporary(f"the carrier answered {answer.status_code} for {path}")
+def _page(door: _Door, path: str, offset: int) -> tuple[list[dict[str, Any]], int | None]:
+    status, body, total = door.get(path, offset=offset, limit=PAGE)
+    if status not in {200, 206}:
+        raise Temporary(f"the carrier answered {status} for {path}")
     try:
         # Decimal, so that 4.99 stays 4.99.
         document = json.loads(body, parse_float=Decimal)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -35,6 +35,7 @@ register.simple_tag(asset, name="asset")
 
 
 @register.simple_tag
+@lru_cache(maxsize=256)
 def icon(name: str, kind: str = "") -> SafeString:
     """One drawing of the sprite; it says nothing to a screen reader, since a word always stands beside it."""
     return format_html(

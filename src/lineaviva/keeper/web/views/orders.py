@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from lineaviva.keeper.lines.queries import line_for
+from lineaviva.keeper.lines.queries import require_right
 from lineaviva.keeper.orders.actions import order_cancel
 from lineaviva.keeper.orders.models import ProductOrder
 from lineaviva.keeper.payments.actions import payment_look
@@ -65,7 +65,7 @@ def _facts(payer: grants.Payer, page: order_page.OrderPage, now: datetime, looks
 
 def _may_renew(payer: grants.Payer, order: ProductOrder) -> bool:
     try:
-        line_for(user=payer.user, line_id=order.line_id, right="pay")
+        require_right(order.line, payer.user, right="pay")
     except NotFound:
         return False
     return True
@@ -77,7 +77,7 @@ def order_pay(request: HttpRequest, code: str) -> HttpResponse:
     """Go on paying, or pay in another way after a decline."""
     now = clock.now()
     payer, found = grants.payer_and_order(request, code, now)
-    line_for(user=payer.user, line_id=found.line_id, right="pay")
+    require_right(found.line, payer.user, right="pay")
     try:
         return pay(request, found, request.POST.get("pay", ""), now)
     except LineavivaError as error:

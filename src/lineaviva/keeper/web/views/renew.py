@@ -70,8 +70,8 @@ def renew(request: HttpRequest, line_id: int) -> HttpResponse:
 
 
 def _choice(request: HttpRequest, payer: grants.Payer, line: Line, now: datetime) -> dict[str, Any]:
-    keepalive = cheapest_keepalive(line=line, now=now)
     offerings = offerings_for(line.operator, now)
+    keepalive = cheapest_keepalive(line=line, offerings=offerings, now=now)
     chosen = _chosen(request, line, offerings, keepalive, now)
     quote, refusal = _quote(request, payer, line, chosen, now)
     dates = line_deadlines(line, rome_date(now))

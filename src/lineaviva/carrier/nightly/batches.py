@@ -1,0 +1,208 @@
+"""One batch of a sweep: where it ends, which cases it has, and running it on the database at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from django.db import connection
+
+from lineaviva.carrier.ledger.models import Entry, Event
+from lineaviva.carrier.nightly.statements import SUMMARY, Sweep, as_one
+from lineaviva.carrier.partitions import table
+from lineaviva.carrier.subscriptions.models import Plan, Subscription
+
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """So many lines of an operator with that outcome, and the cents that it moved."""
+
+    operator: str
+    outcome: str
+    lines: int
+    credit_minor: int
+    debt_minor: int
+    discount_minor: int
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Where and when a sweep works: one part, one day. `more` are further parameters of its statements."""
+
+    part: int
+    day: date
+    at: datetime
+    origin: str = "night"
+    more: dict[str, Any] = field(default_factory=dict)
+
+    def params(self, after: Key | None = None, upto: Key | None = None) -> dict[str, Any]:
+        found = {"part": self.part, "day": self.day, "at": self.at, "origin": self.origin, **self.more}
+        for name, key in (("after", after), ("upto", upto)):
+            found |= {f"{name}{place}": value for place, value in enumerate(key or ())}
+        return {name: _plain(value) for name, value in found.items()}
+
+    def sql(self, sweep: Sweep, text: str, after: Key | None, upto: Key | None) -> str:
+        """The statement for this part's tables and that range of keys: above `after`, up to `upto`."""
+        names = ", ".join(f"{sweep.source.split()[-1]}.{key}" for key in sweep.keys)
+        limits = [f"({names}) > ({_marks('after', after)})"] if after else []
+        limits += [f"({names}) <= ({_marks('upto', upto)})"] if upto else []
+        return _put(
+            text,
+            range=" AND ".join([sweep.due, *limits]),
+            source=sweep.source,
+            **{name: table(model, self.part) for name, model in _TABLES.items()},
+            **_spelling(sweep),
+        )
+
+
+_TABLES = {"subscription": Subscription, "plan": Plan, "event": Event, "entry": Entry}
+
+
+def end_of_batch(scene: Scene, sweep: Sweep, after: Key | None, size: int) -> tuple[Key | None, bool]:
+    """The key of the last row of the next batch (None where none is due behind `after`), and whether more may come."""
+    columns = ", ".join(sweep.keys)
+    head = f"SELECT {columns} FROM {{source}} WHERE {{range}} ORDER BY "  # noqa: S608 - names of ours
+    if found := rows_of(scene, sweep, head + f"{columns} LIMIT 1 OFFSET {size - 1}", after):
+        return tuple(found[0]), True
+    last = rows_of(scene, sweep, head + ", ".join(f"{key} DESC" for key in sweep.keys) + " LIMIT 1", after)
+    return (tuple(last[0]) if last else None), False
+
+
+def cases_of(scene: Scene, sweep: Sweep, after: Key | None = None) -> list[tuple[Any, ...]]:
+    """The distinct cases among the rows that are due, each once, however many lines it has."""
+    return rows_of(scene, sweep, sweep.distinct, after)
+
+
+def rows_of(
+    scene: Scene, sweep: Sweep, text: str, after: Key | None = None, upto: Key | None = None
+) -> list[tuple[Any, ...]]:
+    """What a SELECT over the range finds."""
+    return _rows(scene.sql(sweep, text, after, upto), scene.params(after, upto))
+
+
+def apply_batch(
+    scene: Scene, sweep: Sweep, rows: Sequence[Sequence[Any]], after: Key | None = None, upto: Key | None = None
+) -> list[Outcome]:
+    """Do what the terms in `rows` say to every line of the range; what was done, by operator and outcome.
+
+    Runs in the caller's transaction.
+    """
+    run = _at_once if connection.vendor == "postgresql" else _one_by_one
+    found = run(scene, sweep, rows, after, upto)
+    return [Outcome(str(one[0]), str(one[1]), *(int(value) for value in one[2:])) for one in found]
+
+
+def _at_once(
+    scene: Scene, sweep: Sweep, rows: Sequence[Sequence[Any]], after: Key | None, upto: Key | None
+) -> list[tuple[Any, ...]]:
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(sweep.cases)
+    _keep_to_indices()
+    if sweep.lock:
+        rows_of(scene, sweep, sweep.lock, after, upto)
+    arrays = {f"case_{name}": list(values) for name, values in zip(sweep.cases, columns, strict=True)}
+    return _rows(scene.sql(sweep, as_one(sweep), after, upto), scene.params(after, upto) | arrays)
+
+
+def _keep_to_indices() -> None:
+    """A batch is a small part of its table, however little the planner can tell so from a range of three columns."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
+
+
+def _one_by_one(
+    scene: Scene, sweep: Sweep, rows: Sequence[Sequence[Any]], after: Key | None, upto: Key | None
+) -> list[tuple[Any, ...]]:
+    params = scene.params(after, upto)
+    names = f"temp.night_{sweep.name}_cases", f"temp.night_{sweep.name}_decided", f"temp.night_{sweep.name}_summed"
+    with connection.cursor() as cursor:
+        for name in names:
+            cursor.execute(f"DROP TABLE IF EXISTS {name}")
+        cursor.execute(f"CREATE TEMP TABLE night_{sweep.name}_cases ({', '.join(sweep.cases)})")
+        marks = ", ".join(["%s"] * len(sweep.cases))
+        plain = [[_plain(value) for value in row] for row in rows]
+        cursor.executemany(f"INSERT INTO {names[0]} VALUES ({marks})", plain)  # noqa: S608 - names of ours
+        decide = scene.sql(sweep, sweep.decide, after, upto)
+        cursor.execute(f"SELECT * FROM ({decide}) LIMIT 0", params)  # noqa: S608
+        found = [column[0] for column in cursor.description if column[0] != "subscription_id"]
+        derived = [f"{name} GENERATED ALWAYS AS ({text}) STORED" for name, text in sweep.derived.items()]
+        # One row a line: what comes second finds the line's place taken.
+        columns = ", ".join(["subscription_id INTEGER PRIMARY KEY", *found, *derived])
+        cursor.execute(f"CREATE TEMP TABLE night_{sweep.name}_decided ({columns})")
+        names_found = ", ".join(["subscription_id", *found])
+        cursor.execute(
+            f"INSERT OR IGNORE INTO {names[1]} ({names_found}) SELECT {names_found} FROM ({decide})",  # noqa: S608
+            params,
+        )
+        cursor.execute(f"CREATE TEMP TABLE night_{sweep.name}_summed AS {scene.sql(sweep, SUMMARY, after, upto)}")
+        for text in (sweep.win, *sweep.apply):
+            cursor.execute(scene.sql(sweep, text, after, upto), params)
+        cursor.execute(f"SELECT * FROM {names[2]}")  # noqa: S608
+        return list(cursor.fetchall())
+
+
+def _spelling(sweep: Sweep) -> dict[str, str]:
+    """How each database writes what the statements leave open."""
+    if connection.vendor == "postgresql":
+        return {
+            "cases": "cases",
+            "decided": "decided",
+            "won": "won",
+            "summed": "summed",
+            # Rows are found again by their place on the disk: no index is asked twice, and one that somebody else
+            # wrote to meanwhile is not there any more.
+            "s_row": "s.ctid AS s_row",
+            "p_row": "p.ctid AS p_row",
+            # Not the place alone: there is one in every part, and not every PostgreSQL looks again, when it has waited
+            # for another writer, whether the row that it finds is still the one at that place.
+            "same_s": "s.ctid = d.s_row AND s.id = d.subscription_id AND s.last_number = d.last_number",
+            "same_p": "p.ctid = w.p_row AND p.subscription_id = w.subscription_id AND p.number = w.plan_number",
+            "day": "%(day)s::date",
+            "at": "%(at)s::timestamptz",
+            "effective": "%(effective)s::date",
+            "no_day": "DATE '0001-01-01'",
+        }
+    return {
+        "cases": f"temp.night_{sweep.name}_cases",
+        "decided": f"temp.night_{sweep.name}_decided",
+        "won": f"temp.night_{sweep.name}_decided",
+        "summed": f"temp.night_{sweep.name}_summed",
+        "s_row": "s.id AS s_row",
+        "p_row": "p.number AS p_row",
+        "same_s": "s.id = d.subscription_id",
+        "same_p": "p.subscription_id = w.subscription_id AND p.number = w.plan_number",
+        "day": "%(day)s",
+        "at": "%(at)s",
+        "effective": "%(effective)s",
+        "no_day": "''",
+    }
+
+
+def _put(text: str, **names: str) -> str:
+    # Twice: a name may stand for text with names in it.
+    for _ in range(2):
+        for name, value in names.items():
+            text = text.replace(f"{{{name}}}", value)
+    return text
+
+
+def _marks(name: str, key: Key | None) -> str:
+    return ", ".join(f"%({name}{place})s" for place in range(len(key or ())))
+
+
+def _plain(value: Any) -> Any:
+    """The value as the database at hand takes it in a statement of our own."""
+    if connection.vendor == "postgresql":
+        return value
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _rows(sql: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return list(cursor.fetchall())

@@ -1,0 +1,165 @@
+"""One worker's night: it takes a part of the lines, brings it day by day to the night asked for, and takes the next.
+
+Each batch is one transaction with its place in the part: a worker that is killed leaves whole batches, and whoever
+takes the part over goes on behind the last of them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+
+from lineaviva import rulebook
+from lineaviva.carrier.catalogue.models import OfferChange
+from lineaviva.carrier.nightly.aside import batch_done, place
+from lineaviva.carrier.nightly.batches import Key, Outcome, Scene, cases_of, end_of_batch
+from lineaviva.carrier.nightly.models import NoticeGiven, Shard
+from lineaviva.carrier.nightly.queries import first_due
+from lineaviva.carrier.nightly.rules import effective_on
+from lineaviva.carrier.nightly.shards import shard_release, shard_write
+from lineaviva.carrier.nightly.statements import FEES, LIFE, NOTICE, Sweep
+from lineaviva.carrier.nightly.sweeps import Offers, Row, fee_rows, life_rows
+from lineaviva.kernel.clock import rome_date
+
+log = logging.getLogger(__name__)
+Told = Callable[[Sequence[Outcome]], None]
+RowsOf = Callable[[Scene], list[Row]]
+# A pass leaves what others wrote to meanwhile, and what falls due by its own doing; after so many it is left for the
+# next night.
+MOST_PASSES = 20
+
+
+@dataclass(frozen=True)
+class Night:
+    """`as_of` is the night to reach, `at` the time that rows are stamped with.
+
+    `batch` lines a transaction. `told` hears of each batch when it is committed, `stopped` is asked before each.
+    """
+
+    as_of: date
+    at: datetime
+    batch: int
+    told: Told = lambda outcomes: None
+    stopped: Callable[[], bool] = lambda: False
+
+    @property
+    def told_on(self) -> date:
+        """The day on which its notices are given: today, also where the night is one that was missed."""
+        return max(self.as_of, rome_date(self.at))
+
+
+class Stopped(Exception):
+    """The run was asked to stop; everything so far is committed."""
+
+
+def shard_run(*, shard: Shard, night: Night) -> None:
+    """Bring one part to the night. Raises ShardLost, Stopped and what the database raises when it goes away."""
+    if shard.day is not None and shard.day > night.as_of:
+        # A later night was begun, since nothing was due before it: it keeps its place.
+        _write(shard, done_through=night.as_of)
+    while (day := _next_day(shard, night.as_of)) is not None:
+        stages = list(_STAGES)
+        for stage in stages[stages.index(Shard.Stage(shard.stage)) :]:
+            _STAGES[stage](shard, night, day)
+        _write(shard, done_through=day, day=None, stage=Shard.Stage.NOTICES, **_START)
+    shard_release(shard)
+
+
+_START: dict[str, Any] = {"at_day": None, "at_subscription": None, "at_number": None}
+
+
+def _next_day(shard: Shard, as_of: date) -> date | None:
+    """The next day with work, or `as_of`; None when that is done. Days on which nothing is due are passed over."""
+    if shard.done_through is not None and shard.done_through >= as_of:
+        return None
+    if shard.day is not None:
+        return shard.day
+    due = first_due(shard.part)
+    after = shard.done_through + timedelta(days=1) if shard.done_through else due
+    return min(max(due, after), as_of) if due and after else as_of
+
+
+def _write(shard: Shard, **changes: Any) -> None:
+    """Move the place only. If it is lost with the machine, what is done is found done: nothing waits for the disk."""
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL synchronous_commit = off")
+        shard_write(shard, **changes)
+
+
+def _begin(shard: Shard, day: date, stage: str) -> None:
+    """Note that this stage of the day has work, unless it was begun before: then it goes on at its place."""
+    if (shard.day, shard.stage) != (day, stage):
+        _write(shard, day=day, stage=stage, **_START)
+
+
+# --- stages --------------------------------------------------------------------------------------------------------
+
+
+def _notices(shard: Shard, night: Night, day: date) -> None:
+    # Not those above the last one: what was entered later may well be announced sooner.
+    given = NoticeGiven.objects.filter(part=shard.part).values("change_id")
+    for change in OfferChange.objects.filter(announced_on__lte=day).exclude(pk__in=given).order_by("pk"):
+        effective = effective_on(change.from_on, night.told_on, rulebook.legal().change_notice_days)
+        scene = _scene(shard, night, day, offering=change.offering_id, effective=effective)
+        _begin(shard, day, Shard.Stage.NOTICES)
+        _pass(shard, night, NOTICE, scene, [(change.operator,)])
+        with transaction.atomic():
+            shard_write(shard, change_id=change.pk, **_START)
+            NoticeGiven.objects.get_or_create(part=shard.part, change_id=change.pk, defaults={"on": night.told_on})
+
+
+def _life(shard: Shard, night: Night, day: date) -> None:
+    scene = _scene(shard, night, day)
+    _passes(
+        shard, night, Shard.Stage.LIFE, LIFE, scene, lambda scene: life_rows(cases_of(scene, LIFE), day, night.told_on)
+    )
+
+
+def _fees(shard: Shard, night: Night, day: date) -> None:
+    offers = Offers(shard.part, day)
+    scene = _scene(shard, night, day)
+    _passes(shard, night, Shard.Stage.FEES, FEES, scene, lambda scene: fee_rows(cases_of(scene, FEES), offers, day))
+
+
+_STAGES = {Shard.Stage.NOTICES: _notices, Shard.Stage.LIFE: _life, Shard.Stage.FEES: _fees}
+
+
+def _scene(shard: Shard, night: Night, day: date, **more: Any) -> Scene:
+    return Scene(part=shard.part, day=day, at=night.at, more=more)
+
+
+def _passes(shard: Shard, night: Night, stage: str, sweep: Sweep, scene: Scene, rows_of: RowsOf) -> None:
+    """Go through what is due until nothing is."""
+    for nth in range(MOST_PASSES):
+        rows = rows_of(scene)
+        if not rows:
+            return
+        if nth:
+            _write(shard, **_START)
+        else:
+            _begin(shard, scene.day, stage)
+        _pass(shard, night, sweep, scene, rows)
+    log.error("part %s: %s are still due on %s after %s passes", shard.part, sweep.name, scene.day, MOST_PASSES)
+
+
+def _pass(shard: Shard, night: Night, sweep: Sweep, scene: Scene, rows: Sequence[Row]) -> None:
+    upto, more = None, True
+    while more:
+        if night.stopped():
+            raise Stopped
+        after = _place(shard, sweep)
+        upto, more = end_of_batch(scene, sweep, after, night.batch)
+        if upto is not None:
+            night.told(batch_done(shard, sweep, scene, rows, after, upto))
+
+
+def _place(shard: Shard, sweep: Sweep) -> Key | None:
+    values = [getattr(shard, column) for column in place(sweep, ("",) * len(sweep.keys))]
+    return None if None in values else tuple(values)

@@ -1,0 +1,27 @@
+"""The fault run of bench/faults.py, short: programs are killed while the outside fails in every way it knows."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import command_env
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.mark.processes
+def test_killed_programs_and_a_failing_outside_lose_and_double_nothing(tmp_path: Path) -> None:
+    argv = [sys.executable, "bench/faults.py", "--orders", "12", "--seed", "7", "--json"]
+    ran = subprocess.run(argv, cwd=ROOT, env=command_env(tmp_path), capture_output=True, text=True, timeout=400)
+    assert ran.returncode == 0, ran.stdout + ran.stderr[-3000:]
+    found = json.loads(ran.stdout)
+    assert (found["orders"], found["wrong"]) == (12, [])
+    assert found["kills"] > 1
+    # What a person must look at is named in a sentence each, and counted as such.
+    assert len(found["stuck"]) >= found["states"].get("stuck", 0)
+    assert all(sentence.startswith("stuck: ") for sentence in found["stuck"])

@@ -1,0 +1,50 @@
+"""Which tests go to which worker of pytest-xdist, and when: whole files, the long ones first.
+
+pytest-xdist's own groups (3.8) name tests in a way that pytest 9.2 no longer reads, and so do nothing.
+"""
+
+from __future__ import annotations
+
+import pytest
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
+
+# What takes longest is begun first, so that no worker is left with it at the end.
+SLOW = (
+    "tests/cli/test_fault_run.py",
+    "tests/cli/test_migrate.py",
+    "tests/pgbouncer/",
+    "tests/carrier/nightly/",
+    "tests/cli/test_serve.py",
+    "tests/kernel/agenda/test_processes.py",
+    "tests/browser/test_renewal.py",
+    "tests/browser/test_looks.py",
+    "tests/cli/test_keeping.py",
+    "tests/stories/",
+    "tests/keeper/activation/",
+    "tests/keeper/payments/",
+    "tests/keeper/receipts/",
+    "tests/keeper/reminders/",
+)
+# Files that would be in each other's way, and so stay on one worker: each has a machine's worth of hosts.
+TOGETHER = {
+    "tests/cli/test_migrate.py": "hosts",
+    "tests/carrier/nightly/test_hosts.py": "hosts",
+    "tests/docs/test_operating.py": "hosts",
+}
+
+
+def turn(item: pytest.Item) -> int:
+    """The lower, the earlier."""
+    return next((turn for turn, slow in enumerate(SLOW) if item.nodeid.startswith(slow)), len(SLOW))
+
+
+class ByFile(LoadFileScheduling):  # type: ignore[misc]
+    """In the order of collection."""
+
+    def __init__(self, config: pytest.Config, log: object) -> None:
+        config.option.loadscopereorder = False
+        super().__init__(config, log)
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return TOGETHER.get(file, file)
