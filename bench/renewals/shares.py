@@ -28,6 +28,7 @@ ORDER = (
     "asking_the_carrier",
     "asking_the_bank",
     "commits",
+    "pdf",
     "handlers",
     "keeper_pages",
     "bank_pages",
@@ -38,6 +39,7 @@ _CLASS = {
     "carrier": "asking_the_carrier",
     "bank": "asking_the_bank",
     "commit": "commits",
+    "pdf": "pdf",
     "step": "handlers",
     "write": "handlers",
     "webhook": "handlers",
@@ -97,6 +99,7 @@ def owners(renewals: Sequence[Renewal]) -> dict[str, str]:
     from lineaviva.keeper.activation.models import Activation
     from lineaviva.keeper.orders.models import ProductOrder
     from lineaviva.keeper.payments.models import InboxEvent, PaymentAttempt
+    from lineaviva.keeper.receipts.models import ReceiptMail
 
     codes = [renewal.code for renewal in renewals]
     found = {f"/lines/{renewal.line}/renew/": renewal.code for renewal in renewals}
@@ -104,6 +107,7 @@ def owners(renewals: Sequence[Renewal]) -> dict[str, str]:
     found |= {f"productorder:{pk}": code for pk, code in _pairs(ProductOrder, "code", codes)}
     found |= {f"activation:{pk}": code for pk, code in _pairs(Activation, "order__code", codes)}
     found |= {f"paymentattempt:{pk}": code for pk, code in _pairs(PaymentAttempt, "order__code", codes)}
+    found |= {f"receiptmail:{pk}": code for pk, code in _pairs(ReceiptMail, "receipt__order__code", codes)}
     references = dict(PaymentAttempt.objects.filter(order__code__in=codes).values_list("provider_ref", "order__code"))
     events = InboxEvent.objects.filter(reference__in=references).values_list("pk", "reference")
     return found | {f"inboxevent:{pk}": references[reference] for pk, reference in events}

@@ -11,12 +11,17 @@ from django.test import Client
 from lineaviva.carrier.access.actions import client_ensure, token_issue
 from lineaviva.carrier.access.rules import SCOPES
 from lineaviva.carrier.ledger.models import Entry, Event
-from lineaviva.carrier.orders.models import ServiceOrder
+from lineaviva.carrier.orders.models import CancelRequest, CreditMove, ServiceOrder
 from lineaviva.carrier.orders.queries import books_audit
 from lineaviva.carrier.subscriptions.models import Plan, Subscription
 from lineaviva.kernel import clock
 from tests.carrier_process import CLIENT_ID, SECRET
 
+TRANSFER = "/tmf-api/prepayBalanceManagement/v4/transferBalance"
+ADJUST = "/tmf-api/prepayBalanceManagement/v4/adjustBalance"
+TOTAL = "/tmf-api/prepayBalanceManagement/v4/accumulatedBalance"
+HISTORY = "/tmf-api/prepayBalanceManagement/v4/balanceActionHistory"
+CANCEL = "/tmf-api/productOrderingManagement/v4/cancelProductOrder"
 TOPUP = "/tmf-api/prepayBalanceManagement/v4/topupBalance"
 BUCKET = "/tmf-api/prepayBalanceManagement/v4/bucket"
 ORDER = "/tmf-api/productOrderingManagement/v4/productOrder"
@@ -27,6 +32,7 @@ SPECIFICATION = "/tmf-api/productCatalogManagement/v4/productSpecification"
 CATALOGS = "/tmf-api/productCatalogManagement/v4/catalog"
 CATEGORY = "/tmf-api/productCatalogManagement/v4/category"
 NUMBER = "+393391234567"
+OTHER_NUMBER = "+393391234568"
 OURS = "ours"
 
 
@@ -94,9 +100,32 @@ def order_body(reference: str | None = "LV-2", offering: str = "tim-base-e-chat"
     return {"productOrderItem": [item], **({"externalId": reference} if reference else {}), **changes}
 
 
+def adjust_body(reference: str | None = "LV-3", euros: Any = 5, number: str = NUMBER, **changes: Any) -> dict[str, Any]:
+    body = {
+        "amount": {"amount": euros, "units": "EUR"},
+        "usageType": "monetary",
+        "bucket": {"id": "credit"},
+        "logicalResource": [{"id": number}],
+        "reason": "Calls that were counted twice",
+        **({"externalId": reference} if reference else {}),
+    }
+    return {**body, **changes}
+
+
+def transfer_body(reference: str | None = "LV-4", euros: Any = 5, **changes: Any) -> dict[str, Any]:
+    more = {
+        "reason": "Residual credit",
+        "channel": {"id": "shop"},
+        "receiverBucket": {"id": "credit"},
+        "receiverBucketUsageType": "monetary",
+        "receiverLogicalResource": {"id": OTHER_NUMBER},
+    }
+    return {**adjust_body(reference, euros), **more, **changes}
+
+
 def rows() -> dict[str, int]:
     """How many rows of each kind there are, and all credit: what a refusal must leave as it was."""
-    models = (Subscription, Plan, Event, Entry, ServiceOrder)
+    models = (Subscription, Plan, Event, Entry, ServiceOrder, CreditMove, CancelRequest)
     counts = {model.__name__: model.objects.count() for model in models}
     return {**counts, "credit": sum(Subscription.objects.values_list("credit_minor", flat=True))}
 

@@ -18,7 +18,7 @@ import pytest
 
 from tests.own_postgres import OwnPostgres, own_postgres
 
-pytestmark = [pytest.mark.postgres, pytest.mark.processes, pytest.mark.xdist_group("migrate")]
+pytestmark = [pytest.mark.postgres, pytest.mark.processes]
 ROOT = Path(__file__).resolve().parents[2]
 LOCK_SECONDS = 0.4
 # What a reader may wait beyond the migration's limit on a loaded machine.

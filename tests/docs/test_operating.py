@@ -100,7 +100,6 @@ def server() -> Iterator[OwnPostgres]:
 
 
 @pytest.mark.postgres
-@pytest.mark.xdist_group("operating")
 def test_what_is_said_to_postgresql_is_taken(server: OwnPostgres) -> None:
     (block,) = blocks("sql")
     for statement in filter(None, map(str.strip, block.split(";"))):
@@ -112,7 +111,6 @@ def test_what_is_said_to_postgresql_is_taken(server: OwnPostgres) -> None:
 
 
 @pytest.mark.postgres
-@pytest.mark.xdist_group("operating")
 @pytest.mark.parametrize("program", ["pg_dump", "pg_basebackup"])
 def test_backups_are_written(server: OwnPostgres, tmp_path: Path, program: str) -> None:
     (words,) = commands(program)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -17,13 +18,14 @@ import psycopg
 import pytest
 from django.db.backends.postgresql.base import DatabaseWrapper
 
+from lineaviva.cli.demo import free_port
 from lineaviva.config.settings import database
 from tests.carrier.doors import NUMBER, TOPUP, topup_body
-from tests.carrier_process import CarrierProcess, free_port
+from tests.carrier_process import CarrierProcess
 from tests.own_pgbouncer import OwnPgBouncer, own_pgbouncer
 from tests.own_postgres import own_postgres
 
-pytestmark = [pytest.mark.postgres, pytest.mark.processes, pytest.mark.xdist_group("pgbouncer")]
+pytestmark = [pytest.mark.postgres, pytest.mark.processes]
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0
 AGENDA = {"DJANGO_SETTINGS_MODULE": "tests.pgbouncer.settings", "LINEAVIVA_PROGRAM": "carrier"}
@@ -86,14 +88,23 @@ def test_what_the_url_says_counts_before_our_own_options() -> None:
     assert (options["connect_timeout"], options["tcp_user_timeout"]) == (2, 30_000)
 
 
-def test_a_carrier_sells_a_topup(bouncer: OwnPgBouncer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Migrated through the pooler, too."""
-    monkeypatch.setenv("LINEAVIVA_DATABASE_URL", bouncer.url("postgres"))
-    carrier = CarrierProcess("tim", tmp_path)
+class Pooled(CarrierProcess):
+    """A carrier that knows no other way to its database than PgBouncer; its tables are made that way, too."""
+
+    def __init__(self, bouncer: OwnPgBouncer, home: Path) -> None:
+        self._bouncer = bouncer
+        super().__init__("tim", home)
+
+    def _make_database(self, home: Path) -> str:
+        self._bouncer.server.execute("CREATE DATABASE carrier")
+        self._bouncer.fill("carrier")
+        run(environment(self._bouncer, "carrier", home, LINEAVIVA_PROGRAM="carrier"), "lineaviva.cli.main", "migrate")
+        return self._bouncer.url("carrier")
+
+
+def test_a_carrier_sells_a_topup(bouncer: OwnPgBouncer, tmp_path: Path) -> None:
+    carrier = Pooled(bouncer, tmp_path).start()
     try:
-        carrier.start()
-        name = bouncer.server.rows("SELECT datname FROM pg_database WHERE datname LIKE '%carrier%'", "postgres")[0][0]
-        bouncer.fill(name)
         carrier.behave()
         for number in range(12):
             answer = carrier.post(TOPUP, topup_body(f"LV-{number}"))
@@ -102,10 +113,10 @@ def test_a_carrier_sells_a_topup(bouncer: OwnPgBouncer, tmp_path: Path, monkeypa
         assert carrier.credited("LV-1") == (1, 500)
         assert carrier.audit()["balanced"] is True
         credit = "SELECT credit_minor FROM carrier_subscriptions_subscription WHERE msisdn = "
-        assert bouncer.server.rows(f"{credit}'{NUMBER}'", name) == [(6000,)]
-        assert bouncer.left_behind(name) == []
+        assert bouncer.server.rows(f"{credit}'{NUMBER}'", "carrier") == [(6000,)]
     finally:
         carrier.close()
+    assert bouncer.left_behind("carrier") == []
 
 
 # --- the agenda's worker ------------------------------------------------------------------------------------------
@@ -199,6 +210,17 @@ def test_pages_are_served(bouncer: OwnPgBouncer, tmp_path: Path) -> None:
         for path in ("/settings/", "/receipts/", "/healthz", "/lines/export/"):
             assert anna.get(path).status_code == 200, path
     assert bouncer.left_behind("pages") == []
+    assert database_check(env) == ("warn", True)
+    bouncer.server.execute("ALTER DATABASE pages SET idle_in_transaction_session_timeout = '60s'")
+    assert database_check({**env, "LINEAVIVA_DATABASE_URL": bouncer.server.url("pages")}) == ("ok", False)
+
+
+def database_check(env: dict[str, str]) -> tuple[str, bool]:
+    """What `lineaviva doctor` thinks of the database, and whether it speaks of transactions that are left open."""
+    argv = [sys.executable, "-m", "lineaviva.cli.main", "doctor", "--json"]
+    said = json.loads(subprocess.run(argv, env=env, capture_output=True, text=True).stdout)
+    (check,) = (check for check in said["checks"] if check["name"] == "database")
+    return check["state"], "idle_in_transaction_session_timeout" in check["do"]
 
 
 def _is_up(pages: httpx.Client) -> bool:

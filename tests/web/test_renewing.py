@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from lineaviva.keeper.accounts.actions import language_set
 from lineaviva.keeper.accounts.models import User
 from lineaviva.keeper.catalogue.actions import promotion_add
 from lineaviva.keeper.catalogue.models import Offering, Quote
@@ -63,6 +64,16 @@ def test_more_choices_ask_the_database_no_more(
         orders.offering(f"topup-{euros}", price=100 * euros)
     with django_assert_max_num_queries(20):
         page.get(renew_path(mum))
+
+
+def test_a_list_shows_what_changed_and_speaks_each_readers_language(
+    mum: Line, anna: User, offers: list[Offering], page: Client
+) -> None:
+    assert "TIM 10 € €10.00 moves the date" in words(page.get(renew_path(mum)))
+    Offering.objects.filter(pk=offers[1].pk).update(price_minor=1100, extends=False, allowances={"sms": 7})
+    assert "TIM 10 € €11.00 does not move the date" in words(page.get(renew_path(mum)))
+    language_set(user=anna, language="it")
+    assert "TIM 10 € 11,00 € non sposta la scadenza" in words(page.get(renew_path(mum)))
 
 
 def test_to_order_and_to_look_at_the_order_cost_few_questions(

@@ -70,16 +70,19 @@ def run_night(as_of: date, *, workers: int = 0, batch: int = 0) -> dict[str, Any
     from lineaviva.carrier.nightly.away import outlasting
     from lineaviva.carrier.nightly.runs import run_begin, run_end
     from lineaviva.carrier.nightly.shards import shards_prepare
+    from lineaviva.carrier.nightly.silence import watching
 
-    shards_prepare()
-    since = queries.first_undone(as_of)
     start = time.monotonic()
-    if since is None:
-        return _summary(as_of, as_of, True, 0.0)
+    # Nothing is tried again here: a database that is not there when somebody starts the night is told at once.
+    with watching(SUMMING_SECONDS):
+        shards_prepare()
+        since = queries.first_undone(as_of)
+        if since is None:
+            return _summary(as_of, as_of, True, 0.0)
+        before, due = queries.progress(since, as_of).lines, queries.due_count(as_of)
+        run = run_begin(as_of=as_of, due=due, now=clock.now())
     alone = connection.vendor == "sqlite"
     many = 1 if alone else workers or max(1, (os.cpu_count() or 2) - 1)
-    before, due = queries.progress(since, as_of).lines, queries.due_count(as_of)
-    run = run_begin(as_of=as_of, due=due, now=clock.now())
     with _bar(due) as report:
         work = _alone if many == 1 else _together
         work(as_of, batch or BATCH[connection.vendor], since, many, report)

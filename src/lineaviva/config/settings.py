@@ -329,6 +329,8 @@ CARRIER_SCREENING = wiring.CARRIER_SCREENING["sandbox" if SANDBOX else "strict"]
 NIGHT_LEASE_SECONDS = env.number(
     "LINEAVIVA_NIGHT_LEASE_SECONDS", 30, "A nightly worker that is silent for so long loses its part of the lines."
 )
+if NIGHT_LEASE_SECONDS < 1:
+    raise ImproperlyConfigured("LINEAVIVA_NIGHT_LEASE_SECONDS must be at least 1.")
 NIGHT_PATIENCE_SECONDS = env.number(
     "LINEAVIVA_NIGHT_PATIENCE_SECONDS", 300, "So long the nightly run waits for a database that is away."
 )

@@ -22,7 +22,7 @@ from tests.own_pgbouncer import own_pgbouncer
 from tests.own_postgres import OwnPostgres, own_postgres
 from tests.tcp_proxy import Mode, TcpProxy
 
-pytestmark = [pytest.mark.postgres, pytest.mark.processes, pytest.mark.xdist_group("hosts")]
+pytestmark = [pytest.mark.postgres, pytest.mark.processes]
 # Long enough for a loaded machine, short enough to tell a limit from none: without, a night would wait for two hours.
 BOUND = 30.0
 

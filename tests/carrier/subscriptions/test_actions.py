@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -240,3 +241,17 @@ def test_what_is_no_money_of_a_line(column: str, value: int, now: datetime) -> N
     opened(now)
     with pytest.raises(IntegrityError), transaction.atomic():
         Subscription.objects.update(**{column: value})
+
+
+def test_a_plan_bought_again_while_it_renews_by_itself_is_renewed_once(now: datetime) -> None:
+    line = opened(now)
+    facts: dict[str, Any] = {
+        **{"offering_id": "tim-x", "name": "X", "price_minor": 500, "period": (1, None), "allowances": {}},
+        "today": TODAY,
+    }
+    plan_start(subscription=line, number=1, **facts, auto_renew=True, first_attempt_days=2)
+    plan_start(subscription=line, number=2, **facts)
+    assert list(Plan.objects.order_by("number").values_list("auto_renew", "started_on", "paid_until", "due_on")) == [
+        (False, date(2026, 11, 22), date(2026, 12, 22), date(2026, 12, 22)),
+        (True, date(2026, 12, 22), date(2027, 1, 22), date(2027, 1, 22)),
+    ]

@@ -13,13 +13,18 @@ from django.http import HttpResponse
 from lineaviva.carrier.subscriptions.actions import subscription_open
 from lineaviva.carrier.tmf.middleware import TmfErrorsMiddleware
 from tests.carrier.doors import (
+    ADJUST,
     BUCKET,
+    CANCEL,
+    HISTORY,
     NUMBER,
     OFFERING,
     ORDER,
     PRICE,
     PRODUCT,
     TOPUP,
+    TOTAL,
+    TRANSFER,
     Door,
     order_body,
     rows,
@@ -201,7 +206,9 @@ def test_a_charset_and_unknown_attributes_are_taken(door: Door) -> None:
         ("x" * 5000, "invalid_token"),
     ],
 )
-@pytest.mark.parametrize("path", [TOPUP, BUCKET, ORDER, PRODUCT, OFFERING, PRICE])
+@pytest.mark.parametrize(
+    "path", [TOPUP, BUCKET, ADJUST, TRANSFER, TOTAL, HISTORY, ORDER, CANCEL, PRODUCT, OFFERING, PRICE]
+)
 def test_without_a_token_nothing_is_said(door: Door, path: str, token: str | None, code: str) -> None:
     answer = door.get(path, token=token)
     assert_refused(answer, 401, code, "token", rows())
@@ -257,6 +264,13 @@ def test_answers_are_json_or_none(door: Door, accept: str, status: int) -> None:
         f"{BUCKET}/bucket-1",
         f"{BUCKET}/x",
         f"{OFFERING}/topup-7",
+        f"{CANCEL}/1",
+        f"{ADJUST}/1",
+        f"{TRANSFER}/x",
+        f"{TOTAL}/total-0-data",
+        f"{TOTAL}/total-1",
+        f"{HISTORY}/action-1-1",
+        "/tmf-api/prepayBalanceManagement/v4/reserveBalance",
         f"{PRICE}/none",
         "/tmf-api/",
         "/tmf-api/nothing/v4/here",
@@ -268,9 +282,30 @@ def test_what_is_not_there(door: Door, path: str) -> None:
     assert_refused(door.get(path), 404, "not_found", "", rows())
 
 
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
-@pytest.mark.parametrize("path", [TOPUP, f"{TOPUP}/1", BUCKET, ORDER, f"{ORDER}/1", PRODUCT, OFFERING])
-def test_what_cannot_be_done(door: Door, path: str, method: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        (TOPUP, "PUT PATCH DELETE"),
+        (f"{TOPUP}/1", "PUT POST"),
+        (f"{ADJUST}/1", "PUT POST"),
+        (TRANSFER, "PUT PATCH DELETE"),
+        (BUCKET, "POST PUT PATCH DELETE"),
+        (TOTAL, "POST PUT PATCH DELETE"),
+        (f"{HISTORY}/1", "POST PUT PATCH DELETE"),
+        (ORDER, "PUT PATCH DELETE"),
+        (f"{ORDER}/1", "PUT POST DELETE"),
+        (f"{CANCEL}/1", "PUT POST PATCH DELETE"),
+        (PRODUCT, "PUT PATCH DELETE"),
+        (f"{PRODUCT}/line-1", "PUT POST DELETE"),
+        (OFFERING, "PUT PATCH DELETE"),
+    ],
+)
+def test_what_cannot_be_done(door: Door, path: str, methods: str) -> None:
+    for method in methods.split():
+        _assert_cannot_be_done(door, path, method)
+
+
+def _assert_cannot_be_done(door: Door, path: str, method: str) -> None:
     answer = door.other(method, path)
     assert_refused(answer, 405, "method_not_allowed", "", rows())
     assert "GET" in answer.headers["Allow"]

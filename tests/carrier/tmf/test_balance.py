@@ -25,7 +25,9 @@ def line(door: Door, now: datetime) -> Subscription:
 
 
 def entries() -> list[tuple[str, str, int]]:
-    return list(Entry.objects.order_by("subscription_id", "number", "leg").values_list("debited", "credited", "amount_minor"))
+    return list(
+        Entry.objects.order_by("subscription_id", "number", "leg").values_list("debited", "credited", "amount_minor")
+    )
 
 
 def test_a_topup_credits_the_line_and_moves_its_dates(door: Door, line: Subscription) -> None:

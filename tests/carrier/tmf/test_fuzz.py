@@ -10,9 +10,25 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lineaviva.carrier.subscriptions.actions import subscription_open
-from tests.carrier.doors import NUMBER, ORDER, TOPUP, Door, assert_audit_clean, order_body, rows, topup_body
+from tests.carrier.doors import (
+    ADJUST,
+    CANCEL,
+    NUMBER,
+    ORDER,
+    OTHER_NUMBER,
+    PRODUCT,
+    TOPUP,
+    TRANSFER,
+    Door,
+    adjust_body,
+    assert_audit_clean,
+    order_body,
+    rows,
+    topup_body,
+    transfer_body,
+)
 from tests.conftest import NOON
-from tests.tmf_schemas import BALANCE, ORDERING, problems
+from tests.tmf_schemas import BALANCE, INVENTORY, ORDERING, problems
 
 ANYTHING = st.recursive(
     st.none()
@@ -80,6 +96,58 @@ def test_orders(door: Door, data: st.DataObject) -> None:
     before = rows()
     answer = door.post(ORDER, json.dumps(put(body, path, data.draw(ANYTHING))))
     assert_in_order(answer, before, ORDERING, "ProductOrder")
+    assert_audit_clean()
+
+
+MORE = {
+    ADJUST: (adjust_body(None), BALANCE, "AdjustBalance"),
+    TRANSFER: (transfer_body(None, 0.01), BALANCE, "TransferBalance"),
+    CANCEL: ({"productOrder": {"id": "1"}, "cancellationReason": "x"}, ORDERING, "CancelProductOrder"),
+    PRODUCT: (
+        {
+            "status": "active",
+            "realizingResource": [{"id": "+393390000001"}],
+            "productCharacteristic": [{"name": "extendedOn", "value": "2026-11-01"}],
+        },
+        INVENTORY,
+        "Product",
+    ),
+}
+
+
+@pytest.mark.parametrize("to", MORE)
+def test_all_that_is_made(door: Door, to: str) -> None:
+    subscription_open(operator="tim", msisdn=OTHER_NUMBER, now=NOON)
+    door.post(TOPUP, topup_body(None, 50))
+    door.post(ORDER, order_body(None))
+    body, file, definition = MORE[to]
+
+    @ONE_DOOR
+    @given(data=st.data())
+    def calls(data: st.DataObject) -> None:
+        path = data.draw(st.sampled_from(places(body)))
+        before = rows()
+        answer = door.post(to, json.dumps(put(body, path, data.draw(ANYTHING))))
+        assert_in_order(answer, before, file, definition)
+        assert_audit_clean()
+
+    calls()
+
+
+@ONE_DOOR
+@given(name=st.sampled_from(["description", "category", "note", "state", "status", "id"]) | st.text(), value=ANYTHING)
+def test_patches(door: Door, name: str, value: Any) -> None:
+    if not door.get(ORDER).json():
+        door.post(ORDER, order_body(None))
+    for resource, file, definition in (
+        (door.get(ORDER).json()[0], ORDERING, "ProductOrder"),
+        (door.get(PRODUCT).json()[0], INVENTORY, "Product"),
+    ):
+        path = resource["href"].removeprefix("http://carrier.test")
+        answer = door.patch(path, json.dumps({name: value}))
+        assert answer.status_code in {200, 400, 409}, answer.content
+        assert problems(file, definition if answer.status_code == 200 else "Error", answer.json()) == []
+        assert door.get(path).status_code == 200
     assert_audit_clean()
 
 

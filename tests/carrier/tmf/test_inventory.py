@@ -13,8 +13,13 @@ from lineaviva.kernel.clock import ROME, FrozenClock
 from tests.carrier.doors import NUMBER, ORDER, PRODUCT, Door, order_body
 from tests.tmf_schemas import INVENTORY, problems
 
+MANDATORY = (
+    "id", "href", "status", "billingAccount", "productOffering", "productPrice", "relatedParty",
+    "productCharacteristic",
+)  # fmt: skip
 
-def characteristics(product: Any) -> dict[str, str]:
+
+def characteristics(product: Any) -> dict[str, Any]:
     return {one["name"]: one["value"] for one in product["productCharacteristic"]}
 
 
@@ -34,8 +39,11 @@ def test_a_line_and_its_plan(door: Door, line: Subscription) -> None:
     ]
     assert plan["productOffering"]["id"] == "tim-base-e-chat"
     assert plan["productPrice"][0]["price"]["taxIncludedAmount"] == {"unit": "EUR", "value": 2.0}
+    assert (characteristics(plan)["autoRenew"], "autoRenew" in characteristics(base)) == (False, False)
     for product in found:
-        assert characteristics(product) == {
+        for name in MANDATORY:
+            assert product[name], name
+        assert {name: value for name, value in characteristics(product).items() if name != "autoRenew"} == {
             "lineState": "full_service",
             "extendedOn": "2026-11-22",
             "fullServiceUntil": "2027-11-22",

@@ -13,6 +13,7 @@ from lineaviva.carrier.subscriptions.actions import subscription_open
 from lineaviva.carrier.subscriptions.models import Plan, Subscription
 from tests.carrier.doors import (
     BUCKET,
+    CANCEL,
     NUMBER,
     ORDER,
     PRODUCT,
@@ -32,7 +33,9 @@ def line(door: Door, now: datetime) -> Subscription:
 
 
 def entries() -> list[tuple[str, str, int]]:
-    return list(Entry.objects.order_by("subscription_id", "number", "leg").values_list("debited", "credited", "amount_minor"))
+    return list(
+        Entry.objects.order_by("subscription_id", "number", "leg").values_list("debited", "credited", "amount_minor")
+    )
 
 
 def test_a_plan_is_paid_by_the_partner_and_not_from_the_lines_credit(door: Door, line: Subscription) -> None:
@@ -152,3 +155,138 @@ def test_orders_are_listed_and_filtered(door: Door, line: Subscription) -> None:
     assert door.get(ORDER, state="held").json() == []
     one = door.get(ORDER, externalId="LV-1").json()[0]
     assert door.get(f"{ORDER}/{one['id']}").json() == one
+
+
+# --- a plan that renews itself ------------------------------------------------------------------------------------
+
+
+def renewing(value: Any, reference: str = "LV-2") -> dict[str, Any]:
+    body = order_body(reference)
+    body["productOrderItem"][0]["product"]["productCharacteristic"] = [
+        {"name": "colour", "value": "red"}, {"name": "autoRenew", "value": value},
+    ]  # fmt: skip
+    return body
+
+
+@pytest.mark.parametrize("renews", [True, False])
+def test_a_plan_may_renew_itself(door: Door, line: Subscription, renews: bool) -> None:
+    body = renewing(renews)
+    assert problems(ORDERING, "ProductOrder_Create", body) == []
+    order = door.post(ORDER, body).json()
+    assert problems(ORDERING, "ProductOrder", order) == []
+    assert Plan.objects.get().auto_renew is renews
+    product = order["productOrderItem"][0]["product"]
+    told = [one["value"] for one in product.get("productCharacteristic", [])]
+    assert told == ([True] if renews else [])
+    shown = door.get(product["href"].removeprefix("http://carrier.test")).json()["productCharacteristic"]
+    assert [one["value"] for one in shown if one["name"] == "autoRenew"] == [renews]
+    before = rows()
+    other = door.post(ORDER, renewing(not renews))
+    assert (other.status_code, other.json()["code"], rows()) == (409, "reference_reused", before)
+
+
+@pytest.mark.parametrize("value", ["true", 1, None, [True]])
+def test_it_renews_itself_or_it_does_not(door: Door, line: Subscription, value: Any) -> None:
+    before = rows()
+    answer = door.post(ORDER, renewing(value))
+    assert (answer.status_code, answer.json()["code"], rows()) == (400, "invalid_input", before)
+
+
+# --- afterwards ---------------------------------------------------------------------------------------------------
+
+
+def test_something_may_be_said_of_an_order(door: Door, line: Subscription) -> None:
+    order = door.post(ORDER, order_body(description="First", note=[{"text": "By telephone"}])).json()
+    assert order["note"] == [{"text": "By telephone"}]
+    path = f"{ORDER}/{order['id']}"
+    note = [{"id": "7", "author": "Chen", "date": "2026-11-22T12:00:00Z", "text": "Paid in cash"}]
+    patched = door.patch(path, {"description": None, "category": "shop", "note": note})
+    assert patched.status_code == 200
+    assert problems(ORDERING, "ProductOrder", patched.json()) == []
+    expected = {**order, "category": "shop", "note": note}
+    del expected["description"]
+    assert patched.json() == door.get(path).json() == expected
+    before = rows()
+    assert door.patch(path, patched.json(), content_type="application/json").json() == expected
+    assert door.post(ORDER, order_body(description="First", note=[{"text": "By telephone"}])).json() == expected
+    assert rows() == before
+
+
+def test_why_it_was_refused_stays_beside_what_is_noted(door: Door, line: Subscription) -> None:
+    door.post(ORDER, order_body("LV-2", "no-such-plan"))
+    (order,) = door.get(ORDER).json()
+    patched = door.patch(f"{ORDER}/{order['id']}", {"note": [{"text": "Ask Dora"}]}).json()
+    assert [one["text"] for one in patched["note"]] == ["There is no such plan on sale.", "Ask Dora"]
+
+
+@pytest.mark.parametrize(
+    ("patch", "code"),
+    [
+        pytest.param({"state": "cancelled"}, "not_patchable", id="its state"),
+        pytest.param({"externalId": "LV-9"}, "not_patchable", id="its reference"),
+        pytest.param({"productOrderItem": []}, "not_patchable", id="its items"),
+        pytest.param({"description": "x", "id": "7"}, "not_patchable", id="its id too"),
+        pytest.param({"description": 5}, "invalid_input", id="a number"),
+        pytest.param({"description": "x" * 501}, "invalid_input", id="too long"),
+        pytest.param({"note": [{"author": "Chen"}]}, "invalid_input", id="a note without a text"),
+        pytest.param({"note": [{"text": "x", "date": "2026-11-22T12:00:00"}]}, "invalid_input", id="no zone"),
+        pytest.param([], "invalid_input", id="no object"),
+    ],
+)
+def test_what_was_ordered_stays(door: Door, line: Subscription, patch: Any, code: str) -> None:
+    order = door.post(ORDER, order_body()).json()
+    path = f"{ORDER}/{order['id']}"
+    answer = door.patch(path, patch)
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+    assert problems(ORDERING, "Error", answer.json()) == []
+    assert door.get(path).json() == order
+
+
+@pytest.mark.parametrize(
+    ("offering", "says"),
+    [("tim-base-e-chat", "completed"), ("no-such-plan", "rejected")],
+)
+def test_it_is_too_late_to_cancel(door: Door, line: Subscription, offering: str, says: str) -> None:
+    door.post(ORDER, order_body("LV-2", offering))
+    (order,) = door.get(ORDER).json()
+    body = {
+        "productOrder": {"id": order["id"]},
+        "cancellationReason": "Bought twice",
+        "requestedCancellationDate": "2026-11-23T00:00:00Z",
+    }
+    assert problems(ORDERING, "CancelProductOrder_Create", body) == []
+    answer = door.post(CANCEL, body)
+    assert answer.status_code == 201
+    made = answer.json()
+    assert problems(ORDERING, "CancelProductOrder", made) == []
+    assert answer.headers["Location"] == made["href"]
+    assert (made["state"], made["cancellationReason"]) == ("terminatedWithError", "Bought twice")
+    assert f"was {says}" in made["stateReason"]
+    assert door.get(made["href"].removeprefix("http://carrier.test")).json() == made
+    assert door.get(made["productOrder"]["href"].removeprefix("http://carrier.test")).json() == order
+    door.post(CANCEL, {"productOrder": {"id": order["id"]}})
+    listed = door.get(CANCEL, limit="1", **{"productOrder.id": order["id"]})
+    assert (listed.json(), listed.headers["X-Total-Count"]) == ([made], "2")
+    assert door.get(CANCEL, state="done").json() == []
+    assert_audit_clean()
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({}, "invalid_input"),
+        ({"productOrder": {"id": "99"}}, "order_unknown"),
+        ({"productOrder": {"id": "x"}}, "order_unknown"),
+        ({"productOrder": {"id": "1"}, "requestedCancellationDate": "soon"}, "invalid_input"),
+    ],
+)
+def test_what_cannot_even_be_asked(door: Door, line: Subscription, body: Any, code: str) -> None:
+    before = rows()
+    answer = door.post(CANCEL, body)
+    assert (answer.status_code, answer.json()["code"], rows()) == (400, code, before)
+
+
+def test_a_topup_is_no_product_order(door: Door, line: Subscription) -> None:
+    topup = door.post(TOPUP, topup_body()).json()["id"]
+    assert door.post(CANCEL, {"productOrder": {"id": topup}}).json()["code"] == "order_unknown"
+    assert door.patch(f"{ORDER}/{topup}", {"description": "x"}).status_code == 404

@@ -82,7 +82,7 @@ def test_a_plan_is_ordered_and_not_topped_up(way: Way, carrier: CarrierProcess) 
     event = LineEvent.objects.get(reference=f"order:{order.code}")
     assert (event.kind, event.amount_minor, event.extends) == ("plan", 200, True)
     products = carrier.get(PRODUCT, **{"realizingResource.value": order.line.msisdn}).json()
-    assert [one.get("productOffering", {}).get("id") for one in products] == [None, "tim-base-e-chat"]
+    assert [one.get("productOffering", {}).get("id") for one in products] == ["prepaid-line", "tim-base-e-chat"]
 
 
 def test_a_promotion_of_the_operator_goes_the_whole_way(way: Way, carrier: CarrierProcess) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -27,15 +29,24 @@ from lineaviva.kernel.clock import rome_date
 from lineaviva.kernel.errors import Conflict
 
 
-def service_order_perform(*, ask: Ask, screening: Screening, now: datetime) -> ServiceOrder:
+def service_order_perform(
+    *, ask: Ask, screening: Screening, now: datetime, tell: Callable[[ServiceOrder], object] = lambda order: None
+) -> ServiceOrder:
     """Do what is asked, or write down why not; with a reference that was decided before, change nothing and give that.
+
+    `tell` is called with an order that is new, in the transaction that writes it.
 
     Refusals are kept too: an order that its requester has given up after being refused must not be carried out when a
     late copy of it arrives. Raises Conflict (reference_reused) where the reference was used for something else.
     """
     try:
         with transaction.atomic():
-            return _known(ask) or _decide(ask, screening, now)
+            known = _known(ask)
+            if known is not None:
+                return known
+            order = _decide(ask, screening, now)
+            tell(order)
+            return order
     except IntegrityError:
         # A copy of the same order was faster: the unique reference let only one of them through.
         known = _known(ask)
@@ -48,10 +59,14 @@ def _known(ask: Ask) -> ServiceOrder | None:
     known = order_by_reference(operator=ask.operator, requester=ask.requester, reference=ask.reference)
     if known is None:
         return None
-    before = (known.kind, known.msisdn, known.offering_id, known.amount_minor)
-    if before != (ask.kind, ask.msisdn, ask.offering_id, ask.amount_minor):
+    before = (known.kind, known.msisdn, known.offering_id, known.amount_minor, _renews(known.body))
+    if before != (ask.kind, ask.msisdn, ask.offering_id, ask.amount_minor, _renews(ask.body)):
         raise Conflict("This reference was used for another order.", code="reference_reused", field="externalId")
     return known
+
+
+def _renews(body: Mapping[str, Any]) -> bool:
+    return bool(body.get("auto_renew"))
 
 
 def _decide(ask: Ask, screening: Screening, now: datetime) -> ServiceOrder:
@@ -117,22 +132,27 @@ def _carry_out(order: ServiceOrder, line: Subscription, offering: Offering, now:
     order.event_number = event.number
     if is_plan:
         order.plan_number = event.number
-        plan = _start(line, event.number, offering, bool(order.body.get("auto_renew")), today)
+        plan = _start(line, event.number, offering, _renews(order.body), today)
         _tell_of_changes(line, plan, today, now)
     if offering.extends:
         subscription_extend(subscription=line, on=today)
     if not is_plan:
-        _spend(line, today, now)
+        credit_spend(subscription=line, today=today, now=now)
     order.status = Status.COMPLETED
     order.price_minor, order.discount_minor = offering.price_minor, off
 
 
-def _spend(line: Subscription, today: date, now: datetime) -> None:
+def credit_spend(*, subscription: Subscription, today: date, now: datetime) -> None:
     """What new credit does by itself: it pays what the line owes, and then wakes what was not paid."""
-    owed = postings.debt_payment(line.credit_minor, line.debt_minor)
+    debt_pay(subscription=subscription, now=now)
+    plans_wake(subscription=subscription, today=today, now=now)
+
+
+def debt_pay(*, subscription: Subscription, now: datetime) -> None:
+    """Take what the locked line owes from its credit, as far as that goes."""
+    owed = postings.debt_payment(subscription.credit_minor, subscription.debt_minor)
     if owed:
-        event_record(subscription=line, kind=Kind.DEBT_PAID, postings=owed, now=now)
-    plans_wake(subscription=line, today=today, now=now)
+        event_record(subscription=subscription, kind=Kind.DEBT_PAID, postings=owed, now=now)
 
 
 def _start(line: Subscription, number: int, offering: Offering, auto_renew: bool, today: date) -> Plan:

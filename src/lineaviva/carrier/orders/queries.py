@@ -9,12 +9,17 @@ from django.db import connection
 from django.db.models import Count, QuerySet, Sum
 
 from lineaviva.carrier.ledger.queries import LedgerAudit, ledger_audit
-from lineaviva.carrier.orders.models import ServiceOrder, Status
+from lineaviva.carrier.orders.models import CreditMove, ServiceOrder, Status
 
 
 def service_orders(operator: str, kind: str) -> QuerySet[ServiceOrder]:
     """The operator's orders of one kind, oldest first."""
     return ServiceOrder.objects.filter(operator=operator, kind=kind).order_by("id")
+
+
+def credit_moves(operator: str, kind: str) -> QuerySet[CreditMove]:
+    """The operator's adjustments, or its transfers, oldest first."""
+    return CreditMove.objects.filter(operator=operator, kind=kind).order_by("id")
 
 
 def order_by_reference(*, operator: str, requester: str, reference: str | None) -> ServiceOrder | None:
@@ -57,6 +62,17 @@ _PLANLESS = """
       LEFT JOIN carrier_subscriptions_plan p ON p.subscription_id = o.subscription_id AND p.number = o.plan_number
      WHERE o.operator = %s AND o.status = 'completed' AND (o.kind = 'plan') <> (p.number IS NOT NULL)
 """
+_MOVES = """
+    SELECT m.id, ABS(m.amount_minor), COALESCE(v.amount_minor, -1), COALESCE(w.amount_minor, -1)
+      FROM carrier_orders_creditmove m
+      LEFT JOIN carrier_ledger_event v ON v.subscription_id = m.subscription_id AND v.number = m.event_number
+       AND v.kind = CASE m.kind WHEN 'adjust' THEN 'adjusted' ELSE 'credit_out' END
+      LEFT JOIN carrier_ledger_event w ON w.subscription_id = m.receiver_id AND w.number = m.receiver_event_number
+       AND w.kind = 'credit_in'
+     WHERE m.operator = %s
+       AND (v.number IS NULL OR v.amount_minor <> ABS(m.amount_minor)
+            OR (m.kind = 'transfer' AND (w.number IS NULL OR w.amount_minor <> m.amount_minor)))
+"""
 _ORDERLESS = """
     SELECT v.subscription_id, v.number FROM carrier_ledger_event v
       JOIN carrier_subscriptions_subscription s ON s.id = v.subscription_id
@@ -73,6 +89,8 @@ def _order_problems(operator: str) -> Iterator[str]:
         yield f"order {pk}: a plan order has a plan, a top-up has none"
     for pk, number in _rows(_ORDERLESS, operator):
         yield f"event {number} of subscription {pk} belongs to no order"
+    for pk, amount, out, came in _rows(_MOVES, operator):
+        yield f"credit move {pk}: {amount} cents were moved, its events are missing or say {out} and {came}"
 
 
 def _rows(sql: str, operator: str) -> list[tuple[Any, ...]]:

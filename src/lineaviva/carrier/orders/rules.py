@@ -21,6 +21,20 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """Credit to be corrected (`amount_minor` below zero: taken back), or to be moved to the line `receiver_id`."""
+
+    operator: str
+    requester: str
+    reference: str | None
+    kind: Literal["adjust", "transfer"]
+    subscription_id: int
+    amount_minor: int
+    receiver_id: int | None = None
+    body: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """`code` names the fact, `reason` is a sentence for people."""
 

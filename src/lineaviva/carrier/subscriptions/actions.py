@@ -75,6 +75,7 @@ def plan_start(
 ) -> Plan:
     """Start a plan, after the same plan's present period where one runs, so that nobody loses days by renewing early.
 
+    The one that ran before then ends with its period: of two that followed each other only the last is renewed.
     `number` is that of the event that starts it. `period` is (months, days). `allowances`: data, voice, sms -> amount,
     -1 without limit, None not known. `first_attempt_days`: so many days ahead the night first tries the next fee.
     """
@@ -82,6 +83,9 @@ def plan_start(
     latest = running.exclude(status="ended").order_by("-paid_until").first()
     start = latest.paid_until if latest and latest.paid_until else today
     end = rules.period_end(start, months=period[0], days=period[1])
+    if latest is not None and latest.auto_renew:
+        auto_renew = True
+        Plan.objects.filter(pk=latest.pk).update(auto_renew=False, due_on=latest.paid_until)
     return Plan.objects.create(
         subscription_id=subscription.pk,
         number=number,

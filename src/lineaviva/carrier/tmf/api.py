@@ -9,11 +9,12 @@ from django.http import HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from lineaviva.carrier.tmf import balance, buckets, catalog, inventory, ordering, rest
+from lineaviva.carrier.tmf import adjusting, balance, buckets, cancelling, catalog, history, inventory, ordering, rest
 from lineaviva.carrier.tmf.catalog_write import SHAPES
-from lineaviva.carrier.tmf.common import BALANCE, CATALOG, INVENTORY, ORDERING, Error
+from lineaviva.carrier.tmf.common import BALANCE, CATALOG, INVENTORY, ORDERING, Error, Part
 from lineaviva.carrier.tmf.door import OAuth, scoped
 from lineaviva.carrier.tmf.hub import hub
+from lineaviva.carrier.tmf.inventory_write import ProductUpdate
 from lineaviva.kernel.errors import LineavivaError
 
 ROOT = "/tmf-api"
@@ -30,6 +31,12 @@ _REASONS = {
 }
 _EVERYWHERE = (400, 401, 403, 406, 413, 500)
 _OF_BODIES = (409, 415)
+# What those operations take that read their bodies themselves.
+_PARTS: tuple[type[Part], ...] = (
+    *(part for shape in SHAPES.values() for part in (shape.create, shape.update)),
+    ProductUpdate,
+    ordering.ProductOrderUpdate,
+)
 
 
 class TmfApi(NinjaAPI):
@@ -38,10 +45,9 @@ class TmfApi(NinjaAPI):
         schema = super().get_openapi_schema(**more)
         components = schema["components"]["schemas"]
         components["Error"] = Error.model_json_schema(by_alias=True, mode="serialization")
-        for shape in SHAPES.values():
-            for part in (shape.create, shape.update):
-                model = part.model_json_schema(ref_template="#/components/schemas/{model}")
-                components |= {**model.pop("$defs"), part.__name__: model}
+        for part in _PARTS:
+            model = part.model_json_schema(ref_template="#/components/schemas/{model}")
+            components |= {**model.pop("$defs", {}), part.__name__: model}
         body = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
         for path, methods in schema["paths"].items():
             for method, operation in methods.items():
@@ -76,11 +82,15 @@ api = TmfApi(
 for base, router, name in (
     (CATALOG, catalog.router, "catalog"),
     (ORDERING, ordering.router, "order"),
+    (ORDERING, cancelling.router, "order"),
     (INVENTORY, inventory.router, "inventory"),
     (BALANCE, balance.router, "balance"),
     (BALANCE, buckets.router, "balance"),
+    (BALANCE, history.router, "balance"),
 ):
     api.add_router(base.removeprefix(ROOT), router, auth=scoped(name))
+# Whoever may top up is paid for it; this makes credit, or takes it away.
+api.add_router(BALANCE.removeprefix(ROOT), adjusting.router, auth=OAuth("balance.read", "balance.adjust"))
 for base, name in ((CATALOG, "catalog"), (ORDERING, "order"), (INVENTORY, "inventory"), (BALANCE, "balance")):
     api.add_router(f"{base.removeprefix(ROOT)}/hub", hub(name, base), auth=OAuth("hub", "hub"))
 answers: dict[type[Exception], Callable[..., HttpResponse]] = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from lineaviva.carrier.orders.actions import service_order_perform
 from lineaviva.carrier.orders.models import ServiceOrder, Status
 from lineaviva.carrier.orders.ports import screening
@@ -18,9 +20,12 @@ _KINDS: dict[str, type[LineavivaError]] = {
 }
 
 
-def perform(ask: Ask) -> ServiceOrder:
-    """The completed order. Raises the refusal of one that was refused, now or when its reference was first used."""
-    order = service_order_perform(ask=ask, screening=screening(), now=clock.now())
+def perform(ask: Ask, tell: Callable[[ServiceOrder], object]) -> ServiceOrder:
+    """The completed order. Raises the refusal of one that was refused, now or when its reference was first used.
+
+    `tell` publishes a new order's events, in its transaction.
+    """
+    order = service_order_perform(ask=ask, screening=screening(), now=clock.now(), tell=tell)
     if order.status == Status.FAILED:
         raise _KINDS.get(order.code, InvalidInput)(order.reason, code=order.code)
     return order

@@ -15,22 +15,24 @@ number need not read its buckets first.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
 from pydantic import Field
 
 from lineaviva.carrier.catalogue.rules import topup_id
+from lineaviva.carrier.hub.actions import event_publish
 from lineaviva.carrier.orders.models import ServiceOrder
 from lineaviva.carrier.orders.queries import service_orders
 from lineaviva.carrier.orders.rules import Ask
 from lineaviva.carrier.subscriptions.models import Subscription
 from lineaviva.carrier.tmf.asking import perform
-from lineaviva.carrier.tmf.buckets import CREDIT, line_refs
+from lineaviva.carrier.tmf.buckets import CREDIT, line_of_bucket, line_refs
 from lineaviva.carrier.tmf.common import (
     BALANCE,
     Cents,
+    Error,
     Part,
     Quantity,
     Ref,
@@ -55,13 +57,12 @@ from lineaviva.carrier.tmf.rest import (
     row_or_404,
     same,
 )
-from lineaviva.kernel.errors import InvalidInput
+from lineaviva.kernel.errors import Conflict, InvalidInput
 from lineaviva.kernel.phone import parse_msisdn
 
 router = Router(tags=["TMF654 Prepay Balance"])
 ActionStatus = Literal["completed", "failed"]
 _STATUS: dict[str, ActionStatus] = {"completed": "completed", "failed": "failed"}
-_SCHEMA = "ReferencedTopupBalance.schema.json"
 
 
 # --- resources ----------------------------------------------------------------------------------------------------
@@ -121,7 +122,7 @@ def _topup(order: ServiceOrder) -> Json:
         body["bucket"] = Ref(id=f"{CREDIT}-{line.pk}", href=href(BALANCE, "bucket", f"{CREDIT}-{line.pk}"))
     resource = TopupBalance(
         **body,
-        **_extension(order),
+        **extension("TopupBalance", order.reference),
         id=str(order.pk),
         href=href(BALANCE, "topupBalance", str(order.pk)),
         external_id=order.reference,
@@ -133,13 +134,14 @@ def _topup(order: ServiceOrder) -> Json:
     return dump(resource)
 
 
-def _extension(order: ServiceOrder) -> dict[str, Any]:
-    if order.reference is None:
-        return {}
+def extension(name: str, reference: str | None) -> dict[str, Any]:
+    """What names the sub-class of a resource that has its requester's reference."""
+    if reference is None:
+        return {"type": name}
     return {
-        "type": "ReferencedTopupBalance",
-        "base_type": "TopupBalance",
-        "schema_location": href(BALANCE, "schema", _SCHEMA),
+        "type": f"Referenced{name}",
+        "base_type": name,
+        "schema_location": href(BALANCE, "schema", f"Referenced{name}.schema.json"),
     }
 
 
@@ -171,7 +173,7 @@ def topup_balance(request: HttpRequest, id: str, fields: Fields = "") -> HttpRes
     return found(_shown(row_or_404(service_orders(operator(), "topup"), "", id)), fields)
 
 
-@router.get(f"/schema/{_SCHEMA}", auth=None, include_in_schema=False)
+@router.get("/schema/ReferencedTopupBalance.schema.json", auth=None, include_in_schema=False)
 def topup_balance_schema(request: HttpRequest) -> HttpResponse:
     """What `@schemaLocation` points to."""
     return JsonResponse(TopupBalance.model_json_schema(by_alias=True))
@@ -193,7 +195,35 @@ def topup_balance_create(request: HttpRequest, topup: TopupBalanceCreate) -> Htt
         amount_minor=topup.amount.amount,
         body=_shown_again(topup),
     )
-    return created(_shown(perform(ask)))
+    return created(_shown(perform(ask, _tell)))
+
+
+def _tell(order: ServiceOrder) -> None:
+    done = order.status == "completed"
+    event_publish(
+        operator=order.operator,
+        api="balance",
+        event_type=f"TopupBalance{'Create' if done else 'Failure'}Event",
+        resource=_shown(order),
+        now=order.received_at,
+    )
+
+
+@router.patch("/topupBalance/{id}", response={409: Error})
+def topup_balance_change(request: HttpRequest, id: str) -> HttpResponse:
+    """A top-up is carried out at once, and there is nothing to change about it."""
+    return _refuse_done(id)
+
+
+@router.delete("/topupBalance/{id}", response={409: Error})
+def topup_balance_cancel(request: HttpRequest, id: str) -> HttpResponse:
+    """Only top-ups that are still to come could be cancelled; credit is taken back by an AdjustBalance."""
+    return _refuse_done(id)
+
+
+def _refuse_done(id: str) -> NoReturn:
+    row_or_404(service_orders(operator(), "topup"), "", id)
+    raise Conflict("The top-up is done.", code="done")
 
 
 def _shown_again(topup: TopupBalanceCreate) -> dict[str, Any]:
@@ -204,7 +234,7 @@ def _shown_again(topup: TopupBalanceCreate) -> dict[str, Any]:
 def _msisdn(topup: TopupBalanceCreate) -> str:
     """The number to be credited. Raises InvalidInput where bucket, account and number do not name one line."""
     named = [parse_msisdn(ref.id, "logicalResource.id") for ref in topup.logical_resource]
-    line = _line_of(topup.bucket.id)
+    line = line_of_bucket(topup.bucket.id)
     if line:
         named.append(line.msisdn)
     if not named:
@@ -218,17 +248,6 @@ def _msisdn(topup: TopupBalanceCreate) -> str:
             code="line_ambiguous",
         )
     return named[0]
-
-
-def _line_of(bucket_id: str) -> Subscription | None:
-    """The line of a money bucket, None for the word `credit`. Raises InvalidInput."""
-    if bucket_id == CREDIT:
-        return None
-    pk = number_of(f"{CREDIT}-", bucket_id)
-    line = Subscription.objects.filter(operator=operator(), pk=pk).first() if pk is not None else None
-    if line is None:
-        raise InvalidInput("There is no such money bucket.", field="bucket.id", code="bucket_unknown")
-    return line
 
 
 def _is_account(name: str, msisdn: str) -> bool:

@@ -25,12 +25,24 @@ from lineaviva.carrier.tmf.lines import (
     plan_or_404,
     plans,
 )
-from lineaviva.carrier.tmf.rest import Fields, Json, Paging, Source, found, list_rows, numbered, row_or_404, same
+from lineaviva.carrier.tmf.rest import (
+    Fields,
+    Json,
+    Paging,
+    Source,
+    found,
+    list_rows,
+    number_of,
+    numbered,
+    row_or_404,
+    same,
+)
+from lineaviva.kernel.errors import InvalidInput
 
 router = Router(tags=["TMF654 Prepay Balance"])
 CREDIT, DEBT, PLAN = "credit", "debt", "bucket-"
 UsageType = Literal["monetary", "voice", "data", "sms"]
-_UNITS: dict[UsageType, str] = {"data": "MB", "voice": "minutes", "sms": "messages"}
+UNITS: dict[UsageType, str] = {"data": "MB", "voice": "minutes", "sms": "messages"}
 
 
 class BucketResource(Resource):
@@ -50,6 +62,17 @@ def line_refs(line: Subscription) -> dict[str, Any]:
         "logical_resource": [Ref(id=line.msisdn, name="msisdn", referred_type="MSISDN")],
         "party_account": Ref(id=str(line.pk), name="prepaid"),
     }
+
+
+def line_of_bucket(bucket_id: str) -> Subscription | None:
+    """The line of a money bucket, None for the word `credit`. Raises InvalidInput."""
+    if bucket_id == CREDIT:
+        return None
+    pk = number_of(f"{CREDIT}-", bucket_id)
+    line = lines().filter(pk=pk).first() if pk is not None else None
+    if line is None:
+        raise InvalidInput("There is no such money bucket.", field="bucket.id", code="bucket_unknown")
+    return line
 
 
 def _money(line: Subscription, identity: str, name: str, minor: int) -> Json:
@@ -75,15 +98,14 @@ def _debt(line: Subscription) -> Json:
 
 def _allowance(plan: Plan, usage: UsageType) -> Json:
     identity = f"{PLAN}{plan.subscription_id}-{plan.number}-{usage}"
-    paid = TimePeriod(start_date_time=midnight(plan.started_on), end_date_time=midnight_or_none(plan.paid_until))
     left: int = getattr(plan, f"{usage}_left")
     resource = BucketResource(
         id=identity,
         href=href(BALANCE, "bucket", identity),
         name=plan.name,
         usage_type=usage,
-        remaining_value=None if left < 0 else Quantity(amount=left, units=_UNITS[usage]),
-        remaining_value_name="unlimited" if left < 0 else f"{left} {_UNITS[usage]}",
+        remaining_value=None if left < 0 else Quantity(amount=left, units=UNITS[usage]),
+        remaining_value_name="unlimited" if left < 0 else f"{left} {UNITS[usage]}",
         status="active" if plan.status == "active" else "suspended",
         valid_for=TimePeriod(
             start_date_time=midnight(plan.started_on), end_date_time=midnight_or_none(plan.paid_until)
@@ -115,7 +137,7 @@ def _allowances(usage: UsageType) -> Source:
 
 @router.get("/bucket", response=list[BucketResource])
 def bucket_list(request: HttpRequest, page: Paging) -> HttpResponse:
-    return list_rows(request, page, _lines(CREDIT), _lines(DEBT), *map(_allowances, _UNITS))
+    return list_rows(request, page, _lines(CREDIT), _lines(DEBT), *map(_allowances, UNITS))
 
 
 @router.get("/bucket/{id}", response=BucketResource)
@@ -124,6 +146,6 @@ def bucket(request: HttpRequest, id: str, fields: Fields = "") -> HttpResponse:
     if word in {CREDIT, DEBT}:
         source = _lines(word)
         return found(source.resource(row_or_404(source.rows, f"{word}-", id)), fields)
-    usage: UsageType = next((usage for usage in _UNITS if rest.endswith(f"-{usage}")), "data")
+    usage: UsageType = next((usage for usage in UNITS if rest.endswith(f"-{usage}")), "data")
     plan = plan_or_404(_allowances(usage).lookups["id"](id), has=f"{usage}_left")
     return found(_allowance(plan, usage), fields)

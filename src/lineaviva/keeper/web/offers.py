@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -45,8 +46,23 @@ class Offer:
         return self.keepalive.why[1:] if self.moves_to else self.keepalive.why
 
     @property
+    def shown(self) -> Shown:
+        one = self.offering
+        contents = json.dumps(one.allowances, sort_keys=True)
+        facts = one.kind, one.name, one.price_minor, one.currency, one.period_months, one.period_days, one.extends
+        return Shown((*facts, contents, self.is_chosen), self)
+
+    @property
     def moves_to(self) -> date | None:
         return self.keepalive.after.full_service_until if self.keepalive else None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """All that a list shows of an offer: two with equal facts look the same."""
+
+    facts: tuple[Any, ...]
+    offer: Offer = field(compare=False)
 
 
 @dataclass(frozen=True)

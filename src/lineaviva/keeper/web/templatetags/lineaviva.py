@@ -10,11 +10,13 @@ from typing import Any
 from django import template
 from django.contrib.staticfiles import finders
 from django.forms import BaseForm
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from lineaviva.keeper.web import locales
+from lineaviva.keeper.web.offers import Offer, Shown
 from lineaviva.kernel import clock, mask
 
 register = template.Library()
@@ -41,6 +43,17 @@ def icon(name: str, kind: str = "") -> SafeString:
     return format_html(
         '<svg class="icon {}" aria-hidden="true"><use href="{}#{}"></use></svg>', kind, asset("web/icons.svg"), name
     )
+
+
+@register.simple_tag
+def offer_words(offer: Offer) -> SafeString:
+    """An offer as it stands in a list; a price list is set once for all readers of a language."""
+    return _offer_words(offer.shown, locales.language())
+
+
+@lru_cache(maxsize=1024)
+def _offer_words(shown: Shown, _language: str) -> SafeString:
+    return render_to_string("web/_offer.html", {"offer": shown.offer})
 
 
 @register.filter
