@@ -137,7 +137,7 @@ def show(found: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clients", type=_numbers, default=[1, 8, 32], help="renewals at a time, by comma: 1,8,32")
-    parser.add_argument("--renewals", type=int, default=64, help="how many are measured for each of them")
+    parser.add_argument("--renewals", type=int, default=48, help="how many are measured for each of them")
     parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
     parser.add_argument("--json", action="store_true", help="print one JSON object on the last line")
     asked = parser.parse_args()
