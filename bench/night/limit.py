@@ -10,7 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-BATCH = {"postgres": 5000, "sqlite": 20_000}
+BATCH = {"postgres": 1000, "sqlite": 20_000}
 NEXT, LATER = "2026-12-22", "2027-05-22"
 _RANGE = "p.due_on = '{night}' AND p.subscription_id > {low}"
 _DUE = """
@@ -108,7 +108,7 @@ def _last(cursor: Any, names: dict[str, Any], low: int, batch: int) -> int | Non
 def _at_once(cursor: Any, names: dict[str, Any]) -> int:
     due = _DUE.format(range=_RANGE.format(**names), **names)
     parts = ", ".join(f"a{place} AS ({text.format(due='due', **names)})" for place, text in enumerate(_APPLY))
-    cursor.execute("SET LOCAL enable_seqscan = off")
+    cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
     cursor.execute(f"WITH due AS MATERIALIZED ({due}), {parts} SELECT COUNT(*) FROM due")  # noqa: S608
     return int(cursor.fetchone()[0])
 
