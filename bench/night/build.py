@@ -33,7 +33,6 @@ def _offers() -> None:
     """Each operator sells one plan of its own and one whose price changed, with notice given long before the night."""
     from lineaviva.carrier.catalogue.models import OfferChange, OwnPlan
     from lineaviva.carrier.nightly.models import NoticeGiven
-    from lineaviva.carrier.nightly.shards import shards_prepare
     from lineaviva.carrier.partitions import parts
 
     for operator in OPERATORS:
@@ -58,10 +57,6 @@ def _offers() -> None:
         )
         for part in parts():
             NoticeGiven.objects.create(part=part, change_id=change.pk, on=date(2026, 9, 1))
-    shards_prepare()
-    from lineaviva.carrier.nightly.models import Shard
-
-    Shard.objects.update(change_id=OfferChange.objects.order_by("-pk").values_list("pk", flat=True)[0])
 
 
 def lines(many: int, night: str) -> None:
@@ -80,7 +75,7 @@ def lines(many: int, night: str) -> None:
     many_rows = (
         f"generate_series(1, {many}) AS g(n)"
         if postgres
-        else f"(WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {many}) SELECT n FROM c) AS g"  # noqa: S608
+        else f"(WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {many}) SELECT n FROM c) AS g"  # noqa: S608 - names and texts of ours
     )
     with connection.cursor() as cursor:
         for text in _STATEMENTS:
@@ -135,7 +130,7 @@ _STATEMENTS = (
            CASE WHEN n %% 100 IN (97, 98) THEN {PROMO} END,
            CASE n %% 100 WHEN 97 THEN {{date}} %(in90)s WHEN 98 THEN {{date}} %(night)s END, 1200, -1, 34
       FROM {{rows}} WHERE NOT ({_LIFE})
-    """,  # noqa: S608
+    """,  # noqa: S608 - names and texts of ours
     """
     INSERT INTO carrier_subscriptions_number (operator, msisdn, subscription_id)
     SELECT operator, msisdn, id FROM carrier_subscriptions_subscription

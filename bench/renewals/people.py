@@ -39,7 +39,7 @@ class Client:
         self._renewal = Renewal(0)
         self._began, self._poll = 0.0, ""
         # No TLS context: it costs more than the pages, and everything here is on loopback.
-        self._http = httpx.Client(follow_redirects=True, timeout=30, verify=False)  # noqa: S501
+        self._http = httpx.Client(follow_redirects=True, timeout=30, verify=False)  # noqa: S501 - plain HTTP on loopback: no certificates to load
         self._http.cookies.set(*session)
         self._http.headers["Accept-Language"] = language
         self._http.event_hooks = {"request": [self._asked], "response": [self._answered]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -59,11 +60,14 @@ def run(env: dict[str, str], *words: str) -> str:
 @contextmanager
 def running(env: dict[str, str], home: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
     with open(home / "log", "ab") as log:
-        process = subprocess.Popen([sys.executable, "-m", *words], cwd=ROOT, env=env, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [sys.executable, "-m", *words], cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True
+        )
     try:
         yield process
     finally:
-        process.kill()
+        # With what it started: a web server's workers would outlive it.
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 

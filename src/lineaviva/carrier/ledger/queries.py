@@ -46,7 +46,7 @@ _AMOUNTS = f"""
      WHERE v.subscription_id IN ({_LINES})
      GROUP BY v.subscription_id, v.number, v.kind, v.amount_minor
     HAVING v.amount_minor <> COALESCE(SUM(e.amount_minor), 0)
-"""  # noqa: S608
+"""  # noqa: S608 - names and texts of ours
 _HEADLESS = """
     SELECT e.subscription_id, e.number FROM carrier_ledger_entry e
      WHERE NOT EXISTS (SELECT 1 FROM carrier_ledger_event v

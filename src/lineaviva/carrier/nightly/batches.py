@@ -126,7 +126,7 @@ def _one_by_one(
         plain = [[_plain(value) for value in row] for row in rows]
         cursor.executemany(f"INSERT INTO {names[0]} VALUES ({marks})", plain)  # noqa: S608 - names of ours
         decide = scene.sql(sweep, sweep.decide, after, upto)
-        cursor.execute(f"SELECT * FROM ({decide}) LIMIT 0", params)  # noqa: S608
+        cursor.execute(f"SELECT * FROM ({decide}) LIMIT 0", params)  # noqa: S608 - names and texts of ours
         found = [column[0] for column in cursor.description if column[0] != "subscription_id"]
         derived = [f"{name} GENERATED ALWAYS AS ({text}) STORED" for name, text in sweep.derived.items()]
         # One row a line: what comes second finds the line's place taken.
@@ -134,13 +134,13 @@ def _one_by_one(
         cursor.execute(f"CREATE TEMP TABLE night_{sweep.name}_decided ({columns})")
         names_found = ", ".join(["subscription_id", *found])
         cursor.execute(
-            f"INSERT OR IGNORE INTO {names[1]} ({names_found}) SELECT {names_found} FROM ({decide})",  # noqa: S608
+            f"INSERT OR IGNORE INTO {names[1]} ({names_found}) SELECT {names_found} FROM ({decide})",  # noqa: S608 - names and texts of ours
             params,
         )
         cursor.execute(f"CREATE TEMP TABLE night_{sweep.name}_summed AS {scene.sql(sweep, SUMMARY, after, upto)}")
         for text in (sweep.win, *sweep.apply):
             cursor.execute(scene.sql(sweep, text, after, upto), params)
-        cursor.execute(f"SELECT * FROM {names[2]}")  # noqa: S608
+        cursor.execute(f"SELECT * FROM {names[2]}")  # noqa: S608 - names and texts of ours
         return list(cursor.fetchall())
 
 

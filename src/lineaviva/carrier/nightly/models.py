@@ -27,7 +27,6 @@ class Shard(models.Model):
     at_day = models.DateField(null=True)
     at_subscription = models.BigIntegerField(null=True)
     at_number = models.BigIntegerField(null=True)
-    change_id = models.BigIntegerField(default=0)  # the last change of an offer of which notice was given
     holder = models.CharField(max_length=80, default="")
     lease_until = models.DateTimeField(null=True)
     turn = models.BigIntegerField(default=0)  # raised by each batch: who has another number has lost the shard

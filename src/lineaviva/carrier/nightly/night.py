@@ -111,7 +111,7 @@ def _notices(shard: Shard, night: Night, day: date) -> None:
         _begin(shard, day, Shard.Stage.NOTICES)
         _pass(shard, night, NOTICE, scene, [(change.operator,)])
         with transaction.atomic():
-            shard_write(shard, change_id=change.pk, **_START)
+            shard_write(shard, **_START)
             NoticeGiven.objects.get_or_create(part=shard.part, change_id=change.pk, defaults={"on": night.told_on})
 
 

@@ -47,7 +47,7 @@ def first_due(part: int) -> date | None:
     """The earliest day on which something of that part is due."""
     found = [
         _one(f"SELECT MIN(due_on) FROM {table(Plan, part)} WHERE due_on IS NOT NULL"),  # noqa: S608 - names of ours
-        _one(f"SELECT MIN(look_on) FROM {table(Subscription, part)} WHERE look_on IS NOT NULL"),  # noqa: S608
+        _one(f"SELECT MIN(look_on) FROM {table(Subscription, part)} WHERE look_on IS NOT NULL"),  # noqa: S608 - names and texts of ours
     ]
     days = [date.fromisoformat(day) if isinstance(day, str) else day for day in found if day]
     return min(days, default=None)

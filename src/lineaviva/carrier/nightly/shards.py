@@ -61,7 +61,7 @@ def shard_write(shard: Shard, **changes: Any) -> None:
     sql = f"""
         UPDATE carrier_nightly_shard SET turn = turn + 1, lease_until = {_lease_end()}{columns}
          WHERE part = %s AND holder = %s AND turn = %s {_ended_when_silent()}
-    """  # noqa: S608
+    """  # noqa: S608 - names and texts of ours
     with connection.cursor() as cursor:
         values = [_day(value) if isinstance(value, date) else value for value in changes.values()]
         cursor.execute(sql, [*values, shard.part, shard.holder, shard.turn])
@@ -80,7 +80,7 @@ def shards_waiting(as_of: date) -> Waiting:
     sql = f"""
         SELECT COUNT(*), SUM(CASE WHEN {_FREE[connection.vendor]} THEN 1 ELSE 0 END) FROM carrier_nightly_shard
          WHERE done_through IS NULL OR done_through < %s
-    """  # noqa: S608
+    """  # noqa: S608 - names and texts of ours
     with connection.cursor() as cursor:
         cursor.execute(sql, [_day(as_of)])
         every, free = cursor.fetchone()

@@ -177,7 +177,7 @@ WAKE = Sweep(
     keys=("number",),
     distinct=FEES.distinct,
     due="p.subscription_id = %(subscription)s AND p.number = %(number)s",
-    decide=f"SELECT * FROM ({_PLAN_DECIDE}) y WHERE outcome = 'renewed'",  # noqa: S608
+    decide=f"SELECT * FROM ({_PLAN_DECIDE}) y WHERE outcome = 'renewed'",  # noqa: S608 - names and texts of ours
     win=_WIN,
     apply=(_PLAN_APPLY, _PLAN_EVENT, _PLAN_ENTRIES),
     kept=_PLAN_KEPT,
@@ -211,7 +211,7 @@ LIFE = Sweep(
     distinct=f"""
         SELECT DISTINCT s.operator, s.phase, {", ".join(f"s.{name}" for name in _LIFE_DATES)}
           FROM {{subscription}} s WHERE {{range}}
-    """,  # noqa: S608
+    """,  # noqa: S608 - names and texts of ours
     due="s.look_on <= %(day)s",
     decide=f"""
         SELECT s.id AS subscription_id, {{s_row}}, s.operator, s.last_number, s.msisdn, c.outcome, c.new_phase,
@@ -220,7 +220,7 @@ LIFE = Sweep(
                0 AS to_debt, 0 AS discount
           FROM {{subscription}} s JOIN {{cases}} c ON {_LIFE_KEYS}
          WHERE {{range}}
-    """,  # noqa: S608
+    """,  # noqa: S608 - names and texts of ours
     win="""
         UPDATE {subscription} AS s
            SET phase = d.new_phase, suspension_noticed_on = d.new_suspension_noticed_on,
@@ -307,7 +307,7 @@ def as_one(sweep: Sweep) -> str:
     arrays = ", ".join(f"%(case_{name})s::{kind}[]" for name, kind in sweep.cases.items())
     parts: Iterable[str] = (f"applied{place} AS ({text})" for place, text in enumerate(sweep.apply))
     return (
-        f"WITH cases ({columns}) AS MATERIALIZED (SELECT * FROM unnest({arrays})), "  # noqa: S608
+        f"WITH cases ({columns}) AS MATERIALIZED (SELECT * FROM unnest({arrays})), "  # noqa: S608 - names and texts of ours
         f"decided AS MATERIALIZED ({_completed(sweep)}), "
         f"won AS ({sweep.win} RETURNING d.*), "
         f"summed AS MATERIALIZED ({SUMMARY}), "
@@ -320,4 +320,4 @@ def _completed(sweep: Sweep) -> str:
         return sweep.decide
     columns = ", ".join([*sweep.kept, *(f"{text} AS {name}" for name, text in sweep.derived.items())])
     # OFFSET 0 keeps the inner query whole: what it works out is not worked out again for each use of it.
-    return f"SELECT {columns} FROM ({sweep.decide} OFFSET 0) d"  # noqa: S608
+    return f"SELECT {columns} FROM ({sweep.decide} OFFSET 0) d"  # noqa: S608 - names and texts of ours

@@ -34,7 +34,6 @@ class Migration(migrations.Migration):
                 ('at_day', models.DateField(null=True)),
                 ('at_subscription', models.BigIntegerField(null=True)),
                 ('at_number', models.BigIntegerField(null=True)),
-                ('change_id', models.BigIntegerField(default=0)),
                 ('holder', models.CharField(default='', max_length=80)),
                 ('lease_until', models.DateTimeField(null=True)),
                 ('turn', models.BigIntegerField(default=0)),
