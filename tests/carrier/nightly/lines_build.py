@@ -15,6 +15,10 @@ def main() -> None:
     django.setup()
     build.begin(Place("postgres", Path(), ""))
     build.lines(int(sys.argv[1]), sys.argv[2])
+    from lineaviva.carrier.nightly.shards import shards_prepare
+
+    # Before the first host comes: whoever holds these rows holds up the night.
+    shards_prepare()
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from lineaviva.carrier.partitions import PARTS
 from tests.carrier.nightly.hosts import LINES, NIGHT, ROOT, Cable, Host, environment, has_namespaces, state, until
 from tests.own_pgbouncer import own_pgbouncer
 from tests.own_postgres import OwnPostgres, own_postgres
@@ -97,7 +98,7 @@ class World:
     def together(self, connections: int) -> Iterator[None]:
         """Hosts started in this block begin their night at its end, all at the same time."""
         with psycopg.connect(self.server.url(self.name)) as gate:
-            gate.execute("SELECT part FROM carrier_nightly_shard FOR UPDATE")
+            assert gate.execute("SELECT part FROM carrier_nightly_shard FOR UPDATE").rowcount == PARTS
             yield
             there = f"SELECT COUNT(*) FROM pg_stat_activity WHERE datname = '{self.name}' AND pid <> pg_backend_pid()"  # noqa: S608
             until(lambda: self.value(there) == connections + 1, "all hosts are at the gate")
