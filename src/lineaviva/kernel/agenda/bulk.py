@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 from django.db import transaction
@@ -24,8 +24,8 @@ _Key = tuple[tuple[str, ...], bool, bool, str, str | None]
 
 class _Group(NamedTuple):
     statement: str
-    rows: list[tuple[Any, ...]]
     claimed: list[Claimed]
+    outcomes: list[Outcome]
 
 
 class Bulk:
@@ -34,39 +34,43 @@ class Bulk:
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
         self._table = table_of(handler.model)
+        self._has_state = self._table.has_state
         self._groups: dict[_Key, _Group] = {}
 
     def add(self, claimed: Claimed, outcome: Outcome, *, settled: bool = False, failed: bool = False) -> None:
         """Unless `settled` or `failed` the outcome is void if the row's state is no longer what the step saw.
 
-        Raises TypeError, ValueError or KeyError on values that cannot be written; then nothing was added.
+        Raises TypeError or KeyError on columns that cannot be written; then nothing was added.
         """
-        row, token, wakes, look_at, state = claimed
-        at, changes, _ = outcome
-        table = self._table
-        text, value = table.text, table.value
-        guarded = table.has_state and not (settled or failed)
-        key = (tuple(changes), guarded, not failed, token, state if guarded else None)
+        guarded = self._has_state and not (settled or failed)
+        key = (tuple(outcome.changes), guarded, not failed, claimed.token, claimed.state if guarded else None)
         group = self._groups.get(key)
         if group is None:
-            group = self._groups[key] = _Group(table.update(*key[:3]), [], [])
-        values = [value(name, new) for name, new in changes.items()]
-        group.rows.append((row.pk, wakes, text(look_at), None if at is None else text(at), *values))
+            group = self._groups[key] = _Group(self._table.update(*key[:3]), [], [])
         group.claimed.append(claimed)
+        group.outcomes.append(outcome)
 
     def write(self) -> None:
+        """Raises TypeError or ValueError on a value that cannot be written."""
         with transaction.atomic(savepoint=False) if len(self._groups) > 1 else nullcontext():
-            for (_, _, _, token, state), group in self._groups.items():
-                if group.rows:
-                    self._write_group(group, token, state)
+            for (names, _, _, token, state), group in self._groups.items():
+                self._write_group(group, names, token, state)
 
-    def _write_group(self, group: _Group, token: str, state: str | None) -> None:
-        written = self._table.write(group.statement, token, state, group.rows)
-        if written < len(group.rows):
+    def _write_group(self, group: _Group, names: tuple[str, ...], token: str, state: str | None) -> None:
+        """By columns: what is done once for a column is not done for each of its rows."""
+        table, many = self._table, len(group.claimed)
+        columns = [
+            [getattr(one.row, table.key) for one in group.claimed],
+            [one.wakes for one in group.claimed],
+            table.instants([one.look_at for one in group.claimed]),
+            table.instants([one.at for one in group.outcomes]),
+            *(table.values(name, [one.changes[name] for one in group.outcomes]) for name in names),
+        ]
+        written = table.write(group.statement, token, state, columns)
+        if written < many:
             # A lease was lost, or the state changed during the step: then the outcome is void and the row still due.
             released = give_back(self._handler, group.claimed)
-            void = len(group.rows) - written
-            log.info("agenda_outcome_void", handler=self._handler.name, void=void, released=released)
+            log.info("agenda_outcome_void", handler=self._handler.name, void=many - written, released=released)
 
 
 def give_back(handler: Handler, claimed: Sequence[Claimed]) -> int:

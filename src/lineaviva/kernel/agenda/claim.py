@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -56,8 +56,10 @@ def claim(handler: Handler, *, now: datetime, limit: int, token: str, after: Mar
     except Exception:  # noqa: BLE001 - whatever one unreadable record does must not stop the others
         handler.model._base_manager.filter(leased_by=token).update(leased_until=None, leased_by="")
         rows = _take_one_by_one(handler, now=now, limit=limit, token=token)
-    claimed = [Claimed(row, token, row.wakes, row.look_at or now, getattr(row, "state", None)) for row in rows]
-    return sorted(claimed, key=lambda one: (one.look_at, one.row.pk))
+    rows.sort(key=attrgetter("look_at", table.key))
+    if table.has_state:
+        return [Claimed(row, token, row.wakes, row.look_at or now, row.state) for row in cast(list[Any], rows)]
+    return [Claimed(row, token, row.wakes, row.look_at or now, None) for row in rows]
 
 
 def _take_one_by_one(handler: Handler, *, now: datetime, limit: int, token: str) -> list[AgendaRow]:

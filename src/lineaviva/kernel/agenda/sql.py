@@ -8,8 +8,8 @@ is the path that every step takes: bench/agenda.py measures it. Names come from 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from types import NoneType
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lineaviva.kernel.agenda.registry import Handler
 
 Statement = tuple[str, list[Any]]
+_new: Any = object.__new__
 Mark = tuple[datetime, Any]  # look_at and key of a row
 
 # A lease that ran out is a step that never ended: it counts as failed, so that a row that kills its worker gets stuck.
@@ -66,14 +67,13 @@ class Table:
         fields: list[Any] = list(model._meta.concrete_fields)
         self.model = model
         self.postgres = postgres
-        # An instant as `write` takes it.
-        self.text: Callable[[datetime], str] = _text if postgres else _utc_text
         # PostgreSQL takes all rows of `write` in one statement, SQLite one after the other.
         self.writes_at_once = postgres
         self._quote: Any = database().ops.quote_name
         self._name = self._quote(model._meta.db_table)
         self._primary = cast(Any, model._meta.pk)
         self._key = self._quote(self._primary.column)
+        self.key: str = self._primary.attname
         self._attnames = [field.attname for field in fields]
         self.has_state = "state" in self._attnames
         own = [base for base in model.__mro__ if base not in models.Model.__mro__]
@@ -82,8 +82,8 @@ class Table:
             or pre_init.has_listeners(model)
             or post_init.has_listeners(model)
         )
-        # Not read back from a claim, which has just set them; put in at their places, which are next to each other.
-        self._lease_at = self._attnames.index("leased_until")
+        # A claim knows the first two: it has just set them.
+        self._claimed = [*_LEASE_COLUMNS, *(name for name in self._attnames if name not in _LEASE_COLUMNS)]
         self._columns = ", ".join(self._quote(field.column) for field in fields if field.attname not in _LEASE_COLUMNS)
         every = ", ".join(self._quote(field.column) for field in fields)
         self._lock = f"SELECT {every} FROM {self._name} WHERE {self._key} = %s" + (" FOR UPDATE" if postgres else "")
@@ -92,8 +92,8 @@ class Table:
             f"WHERE {self._key} = %s RETURNING look_at, wakes"
         )
         self._converters = [
-            (place, convert, Col(model._meta.db_table, field))
-            for place, field in enumerate(fields)
+            (field.attname, convert, Col(model._meta.db_table, field))
+            for field in fields
             for convert in self._converters_of(field)
         ]
         self._fields = {field.attname: field for field in fields} | {field.name: field for field in fields}
@@ -148,38 +148,36 @@ class Table:
     def load(self, statement: Statement, leased_until: datetime, leased_by: str) -> list[AgendaRow]:
         """Run a claim; its rows as the ORM would have loaded them. Raises what a field raises on a value gone bad."""
         db = database()
-        with db.cursor() as cursor:
-            if self.postgres:
-                _read_times_in_c(cursor)
+        with _cursor(db, self.postgres) as cursor:
             cursor.execute(*statement)
             records = cursor.fetchall()
-        here = self._lease_at
-        return [self._instance([*one[:here], leased_until, leased_by, *one[here:]], db) for one in records]
+        lease = leased_until, leased_by
+        return [self._instance(dict(zip(self._claimed, lease + one, strict=True)), db) for one in records]
 
     def lock(self, key: Any) -> AgendaRow | None:
         """One row as it is, locked until the transaction ends; None where there is none."""
         db = database()
         with db.cursor() as cursor:
             if self.postgres:
-                _read_times_in_c(cursor)
+                _read_times_in_c(cursor.cursor)
             cursor.execute(self._lock, [self._primary.get_db_prep_value(key, db)])
             found = cursor.fetchone()
         if found is None:
             return None
-        values = list(found)
-        values[self._lease_at] = instant(values[self._lease_at])
+        values = dict(zip(self._attnames, found, strict=True))
+        values["leased_until"] = instant(values["leased_until"])
         return self._instance(values, db)
 
-    def _instance(self, values: list[Any], db: BaseDatabaseWrapper) -> AgendaRow:
-        for place, convert, column in self._converters:
-            values[place] = convert(values[place], column, db)
+    def _instance(self, values: dict[str, Any], db: BaseDatabaseWrapper) -> AgendaRow:
+        for name, convert, column in self._converters:
+            values[name] = convert(values[name], column, db)
         if not self._ordinary:
-            return self.model.from_db(db.alias, self._attnames, values)
+            return self.model.from_db(db.alias, self._attnames, [values[name] for name in self._attnames])
         # What from_db comes to for an ordinary model, at a third of its cost.
-        row = self.model.__new__(self.model)
-        row.__dict__.update(zip(self._attnames, values, strict=True))
-        row._state = ModelState()
-        row._state.adding, row._state.db = False, db.alias
+        row: AgendaRow = _new(self.model)
+        values["_state"] = state = ModelState()
+        state.adding, state.db = False, db.alias
+        row.__dict__ = values
         return row
 
     def _free(self, handler: Handler, now: datetime, after: Mark | None) -> Statement:
@@ -210,10 +208,18 @@ class Table:
         """An instant as this database's driver takes it; as text for SQLite, in the form in which Django writes it."""
         return at if self.postgres else _utc_text(at)
 
-    def value(self, name: str, value: Any) -> Any:
-        """A new value of a column as the driver takes it. Raises KeyError, TypeError or ValueError."""
-        if value is None or type(value) is self._plain[name]:
-            return value
+    def instants(self, column: list[Any]) -> list[str | None]:
+        """Instants, or None, as `write` takes them. Raises AttributeError or TypeError on anything else."""
+        text = _text if self.postgres else _utc_text
+        return [None if at is None else text(at) for at in column]
+
+    def values(self, name: str, column: list[Any]) -> list[Any]:
+        """New values of a column as the driver takes them. Raises KeyError, TypeError or ValueError."""
+        if {*map(type, column)} <= {self._plain[name], NoneType}:
+            return column
+        return [None if value is None else self._value(name, value) for value in column]
+
+    def _value(self, name: str, value: Any) -> Any:
         if hasattr(value, "resolve_expression"):
             raise TypeError(f"{name}: an expression cannot be written with a batch; use settle")
         return self._fields[name].get_db_prep_save(value.pk if isinstance(value, models.Model) else value, database())
@@ -230,13 +236,13 @@ class Table:
             self._update_postgres(names, guarded, well) if self.postgres else self._update_sqlite(names, guarded, well)
         )
 
-    def write(self, statement: str, token: str, state: str | None, rows: Sequence[tuple[Any, ...]]) -> int:
-        """Write rows of (key, wakes and look_at as claimed, new look_at, new values); returns how many were found."""
-        with database().cursor() as cursor:
+    def write(self, statement: str, token: str, state: str | None, columns: Sequence[list[Any]]) -> int:
+        """Write keys, wakes and look_at as claimed, new look_at, new values; returns how many rows were found."""
+        with _cursor(database(), self.postgres) as cursor:
             if self.postgres:
-                cursor.execute(statement, [*(_array(column) for column in zip(*rows, strict=True)), token, state])
+                cursor.execute(statement, [*map(_array, columns), token, state])
             else:
-                cursor.executemany(statement, [(token, state, *row) for row in rows])
+                cursor.executemany(statement, [(token, state, *row) for row in zip(*columns, strict=True)])
             return int(cursor.rowcount)
 
     def _update_postgres(self, names: tuple[str, ...], guarded: bool, well: bool) -> str:
@@ -247,8 +253,10 @@ class Table:
             f"UPDATE {self._name} AS t SET {self._sets(names, well, 'v.c{}'.format)}, look_at = CASE "
             "WHEN t.wakes <> v.wakes THEN t.look_at "
             "WHEN t.look_at IS DISTINCT FROM v.seen THEN LEAST(t.look_at, v.look_at) ELSE v.look_at END "
-            f"FROM unnest({arrays}) AS v({columns}) WHERE t.{self._key} = v.id AND t.leased_by = %s AND "
-            + ("t.state IS NOT DISTINCT FROM %s" if guarded else "%s::text IS NULL")
+            f"FROM unnest({arrays}) AS v({columns}) WHERE t.{self._key} = v.id AND "
+            # Within COALESCE, of which the planner has no opinion: it would think that one row has this token, and go
+            # through the new values again for each that has.
+            + f"COALESCE(t.leased_by = %s AND {'t.state IS NOT DISTINCT FROM %s' if guarded else '%s::text IS NULL'})"
         )
 
     def _update_sqlite(self, names: tuple[str, ...], guarded: bool, well: bool) -> str:
@@ -297,27 +305,48 @@ def _array_type(field: Any) -> str:
     return re.sub(r"\(.*\)", "", field.cast_db_type(database()))
 
 
-def _array(values: tuple[Any, ...]) -> Any:
+def _array(values: list[Any]) -> Any:
     """A PostgreSQL array literal for the common types, several times faster than the driver's; else the list itself."""
-    kinds = set(map(type, values)) - {NoneType}
-    if kinds <= {int}:
-        return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
-    if kinds == {datetime}:
-        return "{" + ",".join(["NULL" if value is None else f'"{value}"' for value in values]) + "}"
+    kinds = {*map(type, values)}
+    if kinds == {int}:
+        return "{" + ",".join(map(str, values)) + "}"
     if kinds == {str}:
+        text = '","'.join(values)
+        # Seldom anything in it that must be quoted: one look at all of it is less than one at each.
+        if "\\" not in text and text.count('"') == 2 * (len(values) - 1):
+            return '{"' + text + '"}'
+    if kinds <= {int, NoneType}:
+        return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
+    if kinds <= {str, NoneType}:
         return "{" + ",".join(["NULL" if value is None else _quoted(value) for value in values]) + "}"
-    return list(values)
+    return values
 
 
 def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+@contextmanager
+def _cursor(db: BaseDatabaseWrapper, postgres: bool) -> Iterator[Any]:
+    """Django's cursor on SQLite. On PostgreSQL the driver's own, which sends values beside the statement instead of
+    in its text: half the work for many rows."""
+    with db.cursor() as cursor:
+        if not postgres:
+            yield cursor
+            return
+        import psycopg  # only where it is there already
+
+        own: Any
+        with psycopg.Cursor(db.connection) as own:
+            _read_times_in_c(own)
+            yield db.make_debug_cursor(own) if db.queries_logged else db.make_cursor(own)
+
+
 def _read_times_in_c(cursor: Any) -> None:
     """Django reads timestamptz in Python; the driver has the same UTC instants in a tenth of the time."""
-    import psycopg  # only where it is there already
+    import psycopg
 
     times = psycopg.adapters.types["timestamptz"].oid
     loader = psycopg.adapters.get_loader(times, psycopg.pq.Format.TEXT)
     if loader is not None:
-        cursor.cursor.adapters.register_loader(times, loader)
+        cursor.adapters.register_loader(times, loader)
