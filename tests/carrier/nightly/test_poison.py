@@ -148,7 +148,7 @@ def test_a_database_that_lacks_something_is_no_lines_fault(monkeypatch: pytest.M
     seven()
     before = state()
 
-    def lacking(*_: object) -> None:
+    def lacking(*_: object, **__: object) -> None:
         raise ProgrammingError("permission denied for table carrier_ledger_event")
 
     with monkeypatch.context() as patch:

@@ -103,14 +103,15 @@ def statements(batch: int) -> list[str]:
 
 def killed_at(place: int, batch: int) -> bool:
     """Work until the statement of that number, which is not carried out any more; whether it came so far."""
-    asked = 0
+    asked, dead = 0, False
 
     def kill(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        nonlocal asked
-        asked += 1
-        if asked == place + 1:
-            raise Killed
+        nonlocal asked, dead
         # What comes after that is the database's own: it takes back what was not committed.
+        if asked >= place and not dead and not sql.startswith("ROLLBACK"):
+            dead = True
+            raise Killed
+        asked += 1
         return execute(sql, params, many, context)
 
     try:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, OperationalError, ProgrammingError, connection, transaction
 
-from lineaviva.carrier.nightly.batches import Key, Outcome, Scene, apply_batch, end_of_batch, rows_of
+from lineaviva.carrier.nightly.batches import Disturbed, Key, Outcome, Scene, apply_batch, end_of_batch, rows_of
 from lineaviva.carrier.nightly.models import Count, Shard
 from lineaviva.carrier.nightly.shards import shard_write
 from lineaviva.carrier.nightly.statements import Sweep
@@ -17,33 +18,50 @@ from lineaviva.carrier.nightly.sweeps import Row
 from lineaviva.kernel.mask import scrubbed
 
 log = logging.getLogger(__name__)
+# After one batch that had to be done anew so many are looked at twice at once.
+EXACT_FOR = 10
 _COLUMNS = {"due_on": "at_day", "look_on": "at_day", "subscription_id": "at_subscription", "id": "at_subscription"}
 
 
-def batch_done(
-    shard: Shard, sweep: Sweep, scene: Scene, rows: Sequence[Row], after: Key | None, upto: Key
-) -> list[Outcome]:
+@dataclass
+class Pass:
+    """One way through a part's rows. `exact_for`: how many more batches look at every row twice."""
+
+    shard: Shard
+    sweep: Sweep
+    scene: Scene
+    rows: Sequence[Row]
+    exact_for: int = 0
+
+
+def batch_done(on: Pass, after: Key | None, upto: Key) -> list[Outcome]:
     """Do one range in one transaction with the part's place; halve it where a row in it spoils it.
 
     Raises ShardLost, and OperationalError, InterfaceError or ProgrammingError where the database and not a row is at
     fault.
     """
-    before = dict(vars(shard))
+    exact, before = on.exact_for > 0, dict(vars(on.shard))
     try:
         with transaction.atomic():
-            shard_write(shard, **place(sweep, upto))
-            return apply_batch(scene, sweep, rows, after, upto)
+            shard_write(on.shard, **place(on.sweep, upto))
+            found = apply_batch(on.scene, on.sweep, on.rows, after, upto, exact=exact)
     except (OperationalError, InterfaceError, ProgrammingError):
         # The last: a table or a right that is missing is missing for every row.
         raise
-    except DatabaseError as error:
+    except (DatabaseError, Disturbed) as error:
         if connection.connection is None:
             # Whatever the database calls it (a transaction that was silent too long is an "internal error"): no row of
             # the batch broke the connection.
             raise OperationalError(str(error)) from error
         # As we hold it, not as it stands there: it may be somebody else's by now, and then our next write must fail.
-        vars(shard).update(before)
-        return _halved(shard, sweep, scene, rows, after, upto, error)
+        vars(on.shard).update(before)
+        if exact:
+            return _halved(on, after, upto, error)
+        # Somebody else wrote to a line meanwhile, or a line has two plans: then it will not be the only one.
+        on.exact_for = EXACT_FOR
+        return batch_done(on, after, upto)
+    on.exact_for = max(0, on.exact_for - 1)
+    return found
 
 
 def place(sweep: Sweep, key: Key) -> dict[str, Any]:
@@ -51,18 +69,13 @@ def place(sweep: Sweep, key: Key) -> dict[str, Any]:
     return {_COLUMNS.get(name, "at_number"): value for name, value in zip(sweep.keys, key, strict=True)}
 
 
-def _halved(
-    shard: Shard, sweep: Sweep, scene: Scene, rows: Sequence[Row], after: Key | None, upto: Key, error: DatabaseError
-) -> list[Outcome]:
-    many = int(rows_of(scene, sweep, "SELECT COUNT(*) FROM {source} WHERE {range}", after, upto)[0][0])
-    middle = end_of_batch(scene, sweep, after, many // 2)[0] if many > 1 else None
+def _halved(on: Pass, after: Key | None, upto: Key, error: Exception) -> list[Outcome]:
+    many = int(rows_of(on.scene, on.sweep, "SELECT COUNT(*) FROM {source} WHERE {range}", after, upto)[0][0])
+    middle = end_of_batch(on.scene, on.sweep, after, many // 2)[0] if many > 1 else None
     if middle is None:
-        log.error("one of %s is put aside: %s", sweep.name, scrubbed(str(error)))
-        return _put_aside(shard, sweep, scene, after, upto)
-    return [
-        *batch_done(shard, sweep, scene, rows, after, middle),
-        *batch_done(shard, sweep, scene, rows, middle, upto),
-    ]
+        log.error("one of %s is put aside: %s", on.sweep.name, scrubbed(str(error)))
+        return _put_aside(on.shard, on.sweep, on.scene, after, upto)
+    return [*batch_done(on, after, middle), *batch_done(on, middle, upto)]
 
 
 def _put_aside(shard: Shard, sweep: Sweep, scene: Scene, after: Key | None, upto: Key) -> list[Outcome]:

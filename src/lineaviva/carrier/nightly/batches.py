@@ -15,6 +15,9 @@ from lineaviva.carrier.partitions import table
 from lineaviva.carrier.subscriptions.models import Plan, Subscription
 
 Key = tuple[Any, ...]
+Row = Sequence[Any]
+# Of what SUMMARY finds, the column that counts lines.
+_LINES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +50,9 @@ class Scene:
 
     def sql(self, sweep: Sweep, text: str, after: Key | None, upto: Key | None) -> str:
         """The statement for this part's tables and that range of keys: above `after`, up to `upto`."""
-        names = ", ".join(f"{sweep.source.split()[-1]}.{key}" for key in sweep.keys)
-        limits = [f"({names}) > ({_marks('after', after)})"] if after else []
-        limits += [f"({names}) <= ({_marks('upto', upto)})"] if upto else []
         return _put(
             text,
-            range=" AND ".join([sweep.due, *limits]),
+            range=" AND ".join([sweep.due, *_limits(sweep, after, upto)]),
             source=sweep.source,
             **{name: table(model, self.part) for name, model in _TABLES.items()},
             **_spelling(sweep),
@@ -84,27 +84,43 @@ def rows_of(
     return _rows(scene.sql(sweep, text, after, upto), scene.params(after, upto))
 
 
+class Disturbed(Exception):
+    """Not every line was as it had been decided on: the caller's transaction must be undone, and be exact."""
+
+
 def apply_batch(
-    scene: Scene, sweep: Sweep, rows: Sequence[Sequence[Any]], after: Key | None = None, upto: Key | None = None
+    scene: Scene,
+    sweep: Sweep,
+    rows: Sequence[Row],
+    after: Key | None = None,
+    upto: Key | None = None,
+    *,
+    exact: bool = True,
 ) -> list[Outcome]:
     """Do what the terms in `rows` say to every line of the range; what was done, by operator and outcome.
 
-    Runs in the caller's transaction.
+    Runs in the caller's transaction. Raises Disturbed, unless it is to be `exact`.
     """
-    run = _at_once if connection.vendor == "postgresql" else _one_by_one
-    found = run(scene, sweep, rows, after, upto)
+    if connection.vendor == "postgresql":
+        found = _at_once(scene, sweep, rows, after, upto, exact)
+    else:
+        found = _one_by_one(scene, sweep, rows, after, upto)
     return [Outcome(str(one[0]), str(one[1]), *(int(value) for value in one[2:])) for one in found]
 
 
 def _at_once(
-    scene: Scene, sweep: Sweep, rows: Sequence[Sequence[Any]], after: Key | None, upto: Key | None
-) -> list[tuple[Any, ...]]:
+    scene: Scene, sweep: Sweep, rows: Sequence[Row], after: Key | None, upto: Key | None, exact: bool
+) -> list[Row]:
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(sweep.cases)
     _keep_to_indices()
     if sweep.lock:
         rows_of(scene, sweep, sweep.lock, after, upto)
     arrays = {f"case_{name}": list(values) for name, values in zip(sweep.cases, columns, strict=True)}
-    return _rows(scene.sql(sweep, as_one(sweep), after, upto), scene.params(after, upto) | arrays)
+    text = scene.sql(sweep, as_one(sweep, exact=exact), after, upto)
+    found = _rows(text, scene.params(after, upto) | arrays)
+    if not exact and found and sum(one[_LINES] for one in found) != found[0][-1]:
+        raise Disturbed
+    return [one[:-1] for one in found]
 
 
 def _keep_to_indices() -> None:
@@ -113,9 +129,7 @@ def _keep_to_indices() -> None:
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
 
 
-def _one_by_one(
-    scene: Scene, sweep: Sweep, rows: Sequence[Sequence[Any]], after: Key | None, upto: Key | None
-) -> list[tuple[Any, ...]]:
+def _one_by_one(scene: Scene, sweep: Sweep, rows: Sequence[Row], after: Key | None, upto: Key | None) -> list[Row]:
     params = scene.params(after, upto)
     names = f"temp.night_{sweep.name}_cases", f"temp.night_{sweep.name}_decided", f"temp.night_{sweep.name}_summed"
     with connection.cursor() as cursor:
@@ -150,7 +164,6 @@ def _spelling(sweep: Sweep) -> dict[str, str]:
         return {
             "cases": "cases",
             "decided": "decided",
-            "won": "won",
             "summed": "summed",
             # Rows are found again by their place on the disk: no index is asked twice, and one that somebody else
             # wrote to meanwhile is not there any more.
@@ -170,6 +183,7 @@ def _spelling(sweep: Sweep) -> dict[str, str]:
         "decided": f"temp.night_{sweep.name}_decided",
         "won": f"temp.night_{sweep.name}_decided",
         "summed": f"temp.night_{sweep.name}_summed",
+        "in_order": f"ORDER BY {', '.join(sweep.columns)}",
         "s_row": "s.id AS s_row",
         "p_row": "p.number AS p_row",
         "same_s": "s.id = d.subscription_id",
@@ -189,8 +203,21 @@ def _put(text: str, **names: str) -> str:
     return text
 
 
-def _marks(name: str, key: Key | None) -> str:
-    return ", ".join(f"%({name}{place})s" for place in range(len(key or ())))
+def _limits(sweep: Sweep, after: Key | None, upto: Key | None) -> list[str]:
+    """What both ends have in common is said to be equal: a range of it would leave the planner without an idea."""
+    columns, same = sweep.columns, 0
+    if after and upto:
+        while same < len(columns) - 1 and after[same] == upto[same]:
+            same += 1
+    rest = f"({', '.join(columns[same:])})"
+    ends = ((">", "after", after), ("<=", "upto", upto))
+    return [f"{column} = %(after{place})s" for place, column in enumerate(columns[:same])] + [
+        f"{rest} {sign} ({_marks(name, key, same)})" for sign, name, key in ends if key
+    ]
+
+
+def _marks(name: str, key: Key, since: int) -> str:
+    return ", ".join(f"%({name}{place})s" for place in range(since, len(key)))
 
 
 def _plain(value: Any) -> Any:

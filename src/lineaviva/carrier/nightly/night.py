@@ -16,7 +16,7 @@ from django.db import connection, transaction
 
 from lineaviva import rulebook
 from lineaviva.carrier.catalogue.models import OfferChange
-from lineaviva.carrier.nightly.aside import batch_done, place
+from lineaviva.carrier.nightly.aside import Pass, batch_done, place
 from lineaviva.carrier.nightly.batches import Key, Outcome, Scene, cases_of, end_of_batch
 from lineaviva.carrier.nightly.models import NoticeGiven, Shard
 from lineaviva.carrier.nightly.queries import first_due
@@ -150,6 +150,7 @@ def _passes(shard: Shard, night: Night, stage: str, sweep: Sweep, scene: Scene, 
 
 
 def _pass(shard: Shard, night: Night, sweep: Sweep, scene: Scene, rows: Sequence[Row]) -> None:
+    on = Pass(shard, sweep, scene, rows)
     upto, more = None, True
     while more:
         if night.stopped():
@@ -157,7 +158,7 @@ def _pass(shard: Shard, night: Night, sweep: Sweep, scene: Scene, rows: Sequence
         after = _place(shard, sweep)
         upto, more = end_of_batch(scene, sweep, after, night.batch)
         if upto is not None:
-            night.told(batch_done(shard, sweep, scene, rows, after, upto))
+            night.told(batch_done(on, after, upto))
 
 
 def _place(shard: Shard, sweep: Sweep) -> Key | None:

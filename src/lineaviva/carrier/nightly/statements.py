@@ -38,6 +38,11 @@ class Sweep:
     put_aside: str = ""
     lock: str = ""
 
+    @property
+    def columns(self) -> list[str]:
+        """The keys, with the name of their table."""
+        return [f"{self.source.split()[-1]}.{key}" for key in self.keys]
+
 
 # --- plans: fees ---------------------------------------------------------------------------------------------------
 
@@ -81,7 +86,7 @@ _PLAN_DECIDE = f"""
         ON c.operator = s.operator AND c.offering_id = p.offering_id AND c.status = p.status
        AND c.auto_renew = p.auto_renew AND c.anchor_day = p.anchor_day
        AND c.paid_until = p.paid_until AND c.late_days = p.late_days
-     WHERE {{range}} ORDER BY p.due_on, p.subscription_id, p.number
+     WHERE {{range}} {{in_order}}
 """  # noqa: S608 - put together from constants, as all below
 _PLAN_KEPT = (
     *("subscription_id", "s_row", "p_row", "operator", "last_number", "plan_number", "offering_id", "outcome"),
@@ -274,7 +279,6 @@ NOTICE = Sweep(
                SELECT 1 FROM {plan} q
                 WHERE q.subscription_id = p.subscription_id AND q.number < p.number AND q.offering_id = %(offering)s
                   AND q.status NOT IN ('ended') AND q.auto_renew)
-         ORDER BY p.subscription_id, p.number
     """,
     win=_WIN,
     apply=(
@@ -301,18 +305,26 @@ SUMMARY = """
 """
 
 
-def as_one(sweep: Sweep) -> str:
-    """The sweep as one statement of PostgreSQL: later parts read what the first of them returns."""
+def as_one(sweep: Sweep, *, exact: bool) -> str:
+    """The sweep as one statement of PostgreSQL: later parts read what earlier ones found.
+
+    With `exact` they read what the line's own update returns: without what somebody else wrote to meanwhile, and of two
+    plans of one line the first. Otherwise they read all that was decided, in any order, which costs a tenth less; the
+    last column of what is found says how many lines were updated: if that is not all of them, nothing of it may stay.
+    """
     columns = ", ".join(sweep.cases)
     arrays = ", ".join(f"%(case_{name})s::{kind}[]" for name, kind in sweep.cases.items())
     parts: Iterable[str] = (f"applied{place} AS ({text})" for place, text in enumerate(sweep.apply))
-    return (
+    returned = "d.*" if exact else "1"
+    text = (
         f"WITH cases ({columns}) AS MATERIALIZED (SELECT * FROM unnest({arrays})), "  # noqa: S608 - names and texts of ours
         f"decided AS MATERIALIZED ({_completed(sweep)}), "
-        f"won AS ({sweep.win} RETURNING d.*), "
+        f"updated AS ({sweep.win} RETURNING {returned}), "
         f"summed AS MATERIALIZED ({SUMMARY}), "
-        f"{', '.join(parts)} SELECT * FROM summed"
+        f"{', '.join(parts)} SELECT *, (SELECT COUNT(*) FROM updated) FROM summed"
     )
+    in_order = f"ORDER BY {', '.join(sweep.columns)}" if exact else ""
+    return text.replace("{won}", "updated" if exact else "decided").replace("{in_order}", in_order)
 
 
 def _completed(sweep: Sweep) -> str:
