@@ -186,8 +186,9 @@ def _spelling(sweep: Sweep) -> dict[str, str]:
         "in_order": f"ORDER BY {', '.join(sweep.columns)}",
         "s_row": "s.id AS s_row",
         "p_row": "p.number AS p_row",
-        "same_s": "s.id = d.subscription_id",
-        "same_p": "p.subscription_id = w.subscription_id AND p.number = w.plan_number",
+        # The sign keeps it from going through all lines, asking of each whether it was decided on.
+        "same_s": "s.id = +d.subscription_id",
+        "same_p": "p.subscription_id = +w.subscription_id AND p.number = +w.plan_number",
         "day": "%(day)s",
         "at": "%(at)s",
         "effective": "%(effective)s",

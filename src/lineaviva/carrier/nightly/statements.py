@@ -238,13 +238,13 @@ LIFE = Sweep(
     apply=(
         """
         UPDATE {plan} AS p SET status = 'ended', due_on = NULL
-          FROM {won} w WHERE w.outcome = 'freed' AND p.subscription_id = w.subscription_id
+          FROM {won} w WHERE w.outcome = 'freed' AND p.subscription_id = +w.subscription_id
         """,
         """
         UPDATE carrier_subscriptions_number AS n SET subscription_id = NULL
           FROM {won} w
          WHERE w.outcome = 'freed' AND n.operator = w.operator AND n.msisdn = w.msisdn
-           AND n.subscription_id = w.subscription_id
+           AND n.subscription_id = +w.subscription_id
         """,
         """
         INSERT INTO {event} (subscription_id, number, kind, origin, "on", at, offering_id, amount_minor, until)
