@@ -43,7 +43,7 @@ def batch_done(on: Pass, after: Key | None, upto: Key) -> list[Outcome]:
     exact, before = on.exact_for > 0, dict(vars(on.shard))
     try:
         with transaction.atomic():
-            shard_write(on.shard, **place(on.sweep, upto))
+            _write_place(on, upto)
             found = apply_batch(on.scene, on.sweep, on.rows, after, upto, exact=exact)
     except (OperationalError, InterfaceError, ProgrammingError):
         # The last: a table or a right that is missing is missing for every row.
@@ -74,15 +74,16 @@ def _halved(on: Pass, after: Key | None, upto: Key, error: Exception) -> list[Ou
     middle = end_of_batch(on.scene, on.sweep, after, many // 2)[0] if many > 1 else None
     if middle is None:
         log.error("one of %s is put aside: %s", on.sweep.name, scrubbed(str(error)))
-        return _put_aside(on.shard, on.sweep, on.scene, after, upto)
+        return _put_aside(on, after, upto)
     return [*batch_done(on, after, middle), *batch_done(on, middle, upto)]
 
 
-def _put_aside(shard: Shard, sweep: Sweep, scene: Scene, after: Key | None, upto: Key) -> list[Outcome]:
+def _put_aside(on: Pass, after: Key | None, upto: Key) -> list[Outcome]:
     """The night asks for it again tomorrow; until then it is counted as stuck."""
+    scene, sweep = on.scene, on.sweep
     with transaction.atomic():
         found = rows_of(scene, sweep, sweep.operators, after, upto)
-        shard_write(shard, **place(sweep, upto))
+        _write_place(on, upto)
         if sweep.put_aside:
             params = scene.params(after, upto) | {"again_on": _day(scene)}
             with connection.cursor() as cursor:
@@ -93,6 +94,12 @@ def _put_aside(shard: Shard, sweep: Sweep, scene: Scene, after: Key | None, upto
             )
             Count.objects.filter(pk=count.pk).update(lines=count.lines + 1)
     return [Outcome(str(operator), "stuck", 1, 0, 0, 0) for (operator,) in found]
+
+
+def _write_place(on: Pass, upto: Key) -> None:
+    for name, value in place(on.sweep, upto).items():
+        setattr(on.shard, name, value)
+    shard_write(on.shard)
 
 
 _NOTHING = {"lines": 0, "credit_minor": 0, "debt_minor": 0, "discount_minor": 0}

@@ -15,6 +15,9 @@ from lineaviva.carrier.partitions import table
 from lineaviva.carrier.subscriptions.models import Plan, Subscription
 
 Key = tuple[Any, ...]
+# Keys that are days: none that is due is later than the night. The others are numbers, of which this is the last.
+DAYS = ("due_on", "look_on")
+LAST = 2**63 - 1
 Row = Sequence[Any]
 # Of what SUMMARY finds, the column that counts lines.
 _LINES = 2
@@ -62,14 +65,13 @@ class Scene:
 _TABLES = {"subscription": Subscription, "plan": Plan, "event": Event, "entry": Entry}
 
 
-def end_of_batch(scene: Scene, sweep: Sweep, after: Key | None, size: int) -> tuple[Key | None, bool]:
-    """The key of the last row of the next batch (None where none is due behind `after`), and whether more may come."""
+def end_of_batch(scene: Scene, sweep: Sweep, after: Key | None, size: int) -> tuple[Key, bool]:
+    """Up to which key the next batch goes, and whether more may come behind it; the last one goes to the end."""
     columns = ", ".join(sweep.keys)
-    head = f"SELECT {columns} FROM {{source}} WHERE {{range}} ORDER BY "  # noqa: S608 - names of ours
-    if found := rows_of(scene, sweep, head + f"{columns} LIMIT 1 OFFSET {size - 1}", after):
+    text = f"SELECT {columns} FROM {{source}} WHERE {{range}} ORDER BY {columns} LIMIT 1 OFFSET {size - 1}"  # noqa: S608 - names of ours
+    if found := rows_of(scene, sweep, text, after):
         return tuple(found[0]), True
-    last = rows_of(scene, sweep, head + ", ".join(f"{key} DESC" for key in sweep.keys) + " LIMIT 1", after)
-    return (tuple(last[0]) if last else None), False
+    return tuple(scene.day if key in DAYS else LAST for key in sweep.keys), False
 
 
 def cases_of(scene: Scene, sweep: Sweep, after: Key | None = None) -> list[tuple[Any, ...]]:

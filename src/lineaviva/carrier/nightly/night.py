@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from lineaviva import rulebook
 from lineaviva.carrier.catalogue.models import OfferChange
@@ -61,12 +61,14 @@ def shard_run(*, shard: Shard, night: Night) -> None:
     """Bring one part to the night. Raises ShardLost, Stopped and what the database raises when it goes away."""
     if shard.day is not None and shard.day > night.as_of:
         # A later night was begun, since nothing was due before it: it keeps its place.
-        _write(shard, done_through=night.as_of)
+        shard.done_through = night.as_of
     while (day := _next_day(shard, night.as_of)) is not None:
         stages = list(_STAGES)
         for stage in stages[stages.index(Shard.Stage(shard.stage)) :]:
             _STAGES[stage](shard, night, day)
-        _write(shard, done_through=day, day=None, stage=Shard.Stage.NOTICES, **_START)
+        _move(shard, done_through=day, day=None, stage=Shard.Stage.NOTICES, **_START)
+        if day < night.as_of:
+            shard_write(shard, lasting=False)
     shard_release(shard)
 
 
@@ -84,19 +86,16 @@ def _next_day(shard: Shard, as_of: date) -> date | None:
     return min(max(due, after), as_of) if due and after else as_of
 
 
-def _write(shard: Shard, **changes: Any) -> None:
-    """Move the place only. If it is lost with the machine, what is done is found done: nothing waits for the disk."""
-    with transaction.atomic():
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute("SET LOCAL synchronous_commit = off")
-        shard_write(shard, **changes)
+def _move(shard: Shard, **position: Any) -> None:
+    """In our hands only: it is written with the next batch, or not needed."""
+    for name, value in position.items():
+        setattr(shard, name, value)
 
 
 def _begin(shard: Shard, day: date, stage: str) -> None:
-    """Note that this stage of the day has work, unless it was begun before: then it goes on at its place."""
+    """This stage of the day has work; unless it was begun before: then it goes on at its place."""
     if (shard.day, shard.stage) != (day, stage):
-        _write(shard, day=day, stage=stage, **_START)
+        _move(shard, day=day, stage=stage, **_START)
 
 
 # --- stages --------------------------------------------------------------------------------------------------------
@@ -110,8 +109,9 @@ def _notices(shard: Shard, night: Night, day: date) -> None:
         scene = _scene(shard, night, day, offering=change.offering_id, effective=effective)
         _begin(shard, day, Shard.Stage.NOTICES)
         _pass(shard, night, NOTICE, scene, [(change.operator,)])
+        _move(shard, **_START)
         with transaction.atomic():
-            shard_write(shard, **_START)
+            shard_write(shard)
             NoticeGiven.objects.get_or_create(part=shard.part, change_id=change.pk, defaults={"on": night.told_on})
 
 
@@ -142,7 +142,7 @@ def _passes(shard: Shard, night: Night, stage: str, sweep: Sweep, scene: Scene, 
         if not rows:
             return
         if nth:
-            _write(shard, **_START)
+            _move(shard, **_START)
         else:
             _begin(shard, scene.day, stage)
         _pass(shard, night, sweep, scene, rows)
@@ -151,14 +151,13 @@ def _passes(shard: Shard, night: Night, stage: str, sweep: Sweep, scene: Scene, 
 
 def _pass(shard: Shard, night: Night, sweep: Sweep, scene: Scene, rows: Sequence[Row]) -> None:
     on = Pass(shard, sweep, scene, rows)
-    upto, more = None, True
+    more = True
     while more:
         if night.stopped():
             raise Stopped
         after = _place(shard, sweep)
         upto, more = end_of_batch(scene, sweep, after, night.batch)
-        if upto is not None:
-            night.told(batch_done(on, after, upto))
+        night.told(batch_done(on, after, upto))
 
 
 def _place(shard: Shard, sweep: Sweep) -> Key | None:

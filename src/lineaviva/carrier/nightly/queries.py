@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
 from django.db import connection
 from django.db.models import Max, Min, Sum
@@ -45,11 +44,11 @@ class Progress:
 
 def first_due(part: int) -> date | None:
     """The earliest day on which something of that part is due."""
-    found = [
-        _one(f"SELECT MIN(due_on) FROM {table(Plan, part)} WHERE due_on IS NOT NULL"),  # noqa: S608 - names of ours
-        _one(f"SELECT MIN(look_on) FROM {table(Subscription, part)} WHERE look_on IS NOT NULL"),  # noqa: S608 - names and texts of ours
-    ]
-    days = [date.fromisoformat(day) if isinstance(day, str) else day for day in found if day]
+    plans = f"SELECT MIN(due_on) FROM {table(Plan, part)} WHERE due_on IS NOT NULL"  # noqa: S608 - names of ours
+    lines = f"SELECT MIN(look_on) FROM {table(Subscription, part)} WHERE look_on IS NOT NULL"  # noqa: S608 - as above
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT ({plans}), ({lines})")
+        days = [date.fromisoformat(day) if isinstance(day, str) else day for day in cursor.fetchone() if day]
     return min(days, default=None)
 
 
@@ -110,9 +109,3 @@ def ledger_sums(since: date, as_of: date) -> dict[str, int]:
         for row in rows.values("debited", "credited").annotate(minor=Sum("amount_minor"))
     }
     return {name: sum(moved.get(pair, 0) for pair in pairs) for name, pairs in _MOVES.items()}
-
-
-def _one(sql: str) -> Any:
-    with connection.cursor() as cursor:
-        cursor.execute(sql)
-        return cursor.fetchone()[0]

@@ -17,6 +17,10 @@ from django.db import connection
 from lineaviva.carrier.nightly.models import Shard
 from lineaviva.carrier.partitions import parts
 
+# Where a part stands; its days are text on SQLite.
+_POSITION = ("done_through", "day", "stage", "at_day", "at_subscription", "at_number")
+_DAYS = ("done_through", "day", "at_day")
+
 
 class ShardLost(Exception):
     """Somebody else has the part now: what was begun must not be committed."""
@@ -44,35 +48,44 @@ def shard_claim(*, holder: str, as_of: date) -> Shard | None:
                         WHERE (done_through IS NULL OR done_through < %s)
                           AND ({_FREE[connection.vendor]} OR holder = %s)
                         ORDER BY part LIMIT 1 {skip})
-        RETURNING part
+        RETURNING part, {", ".join(_POSITION)}, turn{_forgettable()}
     """  # noqa: S608 - texts of ours
     with connection.cursor() as cursor:
-        cursor.execute(sql, [holder, _day(as_of), holder])
+        cursor.execute(sql, [holder, _value(as_of), holder])
         # All of it: SQLite does not commit while a statement has more to say.
         found = cursor.fetchall()
-    return Shard.objects.get(part=found[0][0]) if found else None
+    if not found:
+        return None
+    names = ("part", *_POSITION, "turn")
+    read = dict(zip(names, found[0][: len(names)], strict=True))
+    return Shard(holder=holder, **{name: _read(name, value) for name, value in read.items()})
 
 
-def shard_write(shard: Shard, **changes: Any) -> None:
-    """Move the part on, in the caller's transaction, and keep it for another lease. Raises ShardLost."""
-    for name, value in changes.items():
-        setattr(shard, name, value)
-    columns = "".join(f", {name} = %s" for name in changes)
-    sql = f"""
-        UPDATE carrier_nightly_shard SET turn = turn + 1, lease_until = {_lease_end()}{columns}
-         WHERE part = %s AND holder = %s AND turn = %s {_ended_when_silent()}
-    """  # noqa: S608 - names and texts of ours
-    with connection.cursor() as cursor:
-        values = [_day(value) if isinstance(value, date) else value for value in changes.values()]
-        cursor.execute(sql, [*values, shard.part, shard.holder, shard.turn])
-        if cursor.rowcount != 1:
-            raise ShardLost(f"part {shard.part} is somebody else's now")
+def shard_write(shard: Shard, *, lasting: bool = True) -> None:
+    """Write where the part stands, in the caller's transaction, and keep it for another lease. Raises ShardLost.
+
+    What does not need to be `lasting` may be lost with the machine: what was done is then found done.
+    """
+    _write(shard, f"lease_until = {_lease_end()}", _ended_when_silent() if lasting else _forgettable())
     shard.turn += 1
 
 
 def shard_release(shard: Shard) -> None:
-    """Leave the part to anybody."""
-    Shard.objects.filter(part=shard.part, holder=shard.holder, turn=shard.turn).update(holder="", lease_until=None)
+    """Write where the part stands and leave it to anybody. Raises ShardLost."""
+    _write(shard, "lease_until = NULL, holder = ''", _forgettable())
+
+
+def _write(shard: Shard, lease: str, returned: str) -> None:
+    columns = "".join(f", {name} = %s" for name in _POSITION)
+    sql = f"""
+        UPDATE carrier_nightly_shard SET turn = turn + 1, {lease}{columns}
+         WHERE part = %s AND holder = %s AND turn = %s RETURNING part{returned}
+    """  # noqa: S608 - names and texts of ours
+    with connection.cursor() as cursor:
+        values = [_value(getattr(shard, name)) for name in _POSITION]
+        cursor.execute(sql, [*values, shard.part, shard.holder, shard.turn])
+        if not cursor.fetchall():
+            raise ShardLost(f"part {shard.part} is somebody else's now")
 
 
 def shards_waiting(as_of: date) -> Waiting:
@@ -82,7 +95,7 @@ def shards_waiting(as_of: date) -> Waiting:
          WHERE done_through IS NULL OR done_through < %s
     """  # noqa: S608 - names and texts of ours
     with connection.cursor() as cursor:
-        cursor.execute(sql, [_day(as_of)])
+        cursor.execute(sql, [_value(as_of)])
         every, free = cursor.fetchone()
     return Waiting(free=int(free or 0), held=int(every) - int(free or 0))
 
@@ -104,8 +117,17 @@ def _ended_when_silent() -> str:
     """For this transaction only, with the statement that takes the lock: between two there would be a gap."""
     if connection.vendor != "postgresql":
         return ""
-    return f"RETURNING set_config('idle_in_transaction_session_timeout', '{settings.NIGHT_LEASE_SECONDS}s', true)"
+    return f", set_config('idle_in_transaction_session_timeout', '{settings.NIGHT_LEASE_SECONDS}s', true)"
 
 
-def _day(day: date) -> Any:
-    return day if connection.vendor == "postgresql" else day.isoformat()
+def _forgettable() -> str:
+    """This transaction's commit does not wait for the disk."""
+    return ", set_config('synchronous_commit', 'off', true)" if connection.vendor == "postgresql" else ""
+
+
+def _value(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) and connection.vendor != "postgresql" else value
+
+
+def _read(name: str, value: Any) -> Any:
+    return date.fromisoformat(value) if name in _DAYS and isinstance(value, str) else value
