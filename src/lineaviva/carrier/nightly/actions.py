@@ -31,7 +31,7 @@ def _wake(plan: Plan, today: date, now: datetime) -> bool:
     scene = Scene(part=EVERY, day=today, at=now, origin="order", more=more)
     offers = Offers(EVERY, today)
     rows: list[Row] = []
-    for case in map(plan_case, cases_of(scene, WAKE)):
+    for case in map(plan_case, cases_of(scene, WAKE)[0]):
         found = waking_terms(case, offers(case.operator, case.offering_id), day=today)
         rows += [plan_row(case, found)] if found else []
     return bool(rows and apply_batch(scene, WAKE, rows))

@@ -74,9 +74,10 @@ def end_of_batch(scene: Scene, sweep: Sweep, after: Key | None, size: int) -> tu
     return tuple(scene.day if key in DAYS else LAST for key in sweep.keys), False
 
 
-def cases_of(scene: Scene, sweep: Sweep, after: Key | None = None) -> list[tuple[Any, ...]]:
-    """The distinct cases among the rows that are due, each once, however many lines it has."""
-    return rows_of(scene, sweep, sweep.distinct, after)
+def cases_of(scene: Scene, sweep: Sweep) -> tuple[list[Row], int]:
+    """The distinct cases among the rows that are due, each once, and how many rows they are in all."""
+    found = rows_of(scene, sweep, sweep.distinct)
+    return [row[1:] for row in found], sum(row[0] for row in found)
 
 
 def rows_of(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -23,12 +23,12 @@ from lineaviva.carrier.nightly.queries import first_due
 from lineaviva.carrier.nightly.rules import effective_on
 from lineaviva.carrier.nightly.shards import shard_release, shard_write
 from lineaviva.carrier.nightly.statements import FEES, LIFE, NOTICE, Sweep
-from lineaviva.carrier.nightly.sweeps import Offers, Row, fee_rows, life_rows
+from lineaviva.carrier.nightly.sweeps import Offers, Row, Sold, fee_rows, life_rows
 from lineaviva.kernel.clock import rome_date
 
 log = logging.getLogger(__name__)
 Told = Callable[[Sequence[Outcome]], None]
-RowsOf = Callable[[Scene], list[Row]]
+RowsOf = Callable[[Sequence[Row]], list[Row]]
 # A pass leaves what others wrote to meanwhile, and what falls due by its own doing; after so many it is left for the
 # next night.
 MOST_PASSES = 20
@@ -46,6 +46,7 @@ class Night:
     batch: int
     told: Told = lambda outcomes: None
     stopped: Callable[[], bool] = lambda: False
+    sold: Sold = field(default_factory=Sold)
 
     @property
     def told_on(self) -> date:
@@ -81,8 +82,11 @@ def _next_day(shard: Shard, as_of: date) -> date | None:
         return None
     if shard.day is not None:
         return shard.day
+    after = shard.done_through + timedelta(days=1) if shard.done_through else None
+    if after == as_of:
+        return as_of
     due = first_due(shard.part)
-    after = shard.done_through + timedelta(days=1) if shard.done_through else due
+    after = after or due
     return min(max(due, after), as_of) if due and after else as_of
 
 
@@ -117,15 +121,13 @@ def _notices(shard: Shard, night: Night, day: date) -> None:
 
 def _life(shard: Shard, night: Night, day: date) -> None:
     scene = _scene(shard, night, day)
-    _passes(
-        shard, night, Shard.Stage.LIFE, LIFE, scene, lambda scene: life_rows(cases_of(scene, LIFE), day, night.told_on)
-    )
+    _passes(shard, night, Shard.Stage.LIFE, LIFE, scene, lambda cases: life_rows(cases, day, night.told_on))
 
 
 def _fees(shard: Shard, night: Night, day: date) -> None:
-    offers = Offers(shard.part, day)
+    offers = Offers(shard.part, day, night.sold)
     scene = _scene(shard, night, day)
-    _passes(shard, night, Shard.Stage.FEES, FEES, scene, lambda scene: fee_rows(cases_of(scene, FEES), offers, day))
+    _passes(shard, night, Shard.Stage.FEES, FEES, scene, lambda cases: fee_rows(cases, offers, day))
 
 
 _STAGES = {Shard.Stage.NOTICES: _notices, Shard.Stage.LIFE: _life, Shard.Stage.FEES: _fees}
@@ -138,26 +140,38 @@ def _scene(shard: Shard, night: Night, day: date, **more: Any) -> Scene:
 def _passes(shard: Shard, night: Night, stage: str, sweep: Sweep, scene: Scene, rows_of: RowsOf) -> None:
     """Go through what is due until nothing is."""
     for nth in range(MOST_PASSES):
-        rows = rows_of(scene)
-        if not rows:
+        cases, many = cases_of(scene, sweep)
+        if not many:
             return
+        rows = rows_of(cases)
         if nth:
             _move(shard, **_START)
         else:
             _begin(shard, scene.day, stage)
-        _pass(shard, night, sweep, scene, rows)
+        if _pass(shard, night, sweep, scene, rows) == many and not _due_again(sweep, rows, scene.day):
+            return
     log.error("part %s: %s are still due on %s after %s passes", shard.part, sweep.name, scene.day, MOST_PASSES)
 
 
-def _pass(shard: Shard, night: Night, sweep: Sweep, scene: Scene, rows: Sequence[Row]) -> None:
+def _due_again(sweep: Sweep, rows: Sequence[Row], day: date) -> bool:
+    """Whether any of these terms has a row be due on the same day once more."""
+    places = [list(sweep.cases).index(name) for name in sweep.next_days]
+    return any(row[place] is not None and row[place] <= day for row in rows for place in places)
+
+
+def _pass(shard: Shard, night: Night, sweep: Sweep, scene: Scene, rows: Sequence[Row]) -> int:
+    """How many rows were done."""
     on = Pass(shard, sweep, scene, rows)
-    more = True
+    done, more = 0, True
     while more:
         if night.stopped():
             raise Stopped
         after = _place(shard, sweep)
         upto, more = end_of_batch(scene, sweep, after, night.batch)
-        night.told(batch_done(on, after, upto))
+        outcomes = batch_done(on, after, upto)
+        night.told(outcomes)
+        done += sum(outcome.lines for outcome in outcomes)
+    return done
 
 
 def _place(shard: Shard, sweep: Sweep) -> Key | None:

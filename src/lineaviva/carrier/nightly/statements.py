@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 class Sweep:
     """`cases`: columns of the terms and their types on PostgreSQL. `keys`: what a range of rows is ordered by.
 
-    `{...}` stand for tables of the part (subscription, plan, event, entry), `{won}` for what was decided and may be
-    applied. What `decide` finds is completed by the `derived` columns, worked out once a row from its others; `kept`
-    are those of its columns that are needed later (empty: all). `due` is the condition of the rows to look at; `lock`
-    takes them first, where leaving out what others write to would be wrong; `put_aside` has a row that the database
-    refuses wait until tomorrow.
+    `distinct` finds the cases among the rows of a range, each with how many rows it has; `next_days` are the terms that
+    may say when a row is due again. `{...}` stand for tables of the part (subscription, plan, event, entry), `{won}`
+    for what was decided and may be applied. What `decide` finds is completed by the `derived` columns, worked out once
+    a row from its others; `kept` are those of its columns that are needed later (empty: all). `due` is the condition of
+    the rows to look at; `lock` takes them first, where leaving out what others write to would be wrong; `put_aside` has
+    a row that the database refuses wait until tomorrow.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Sweep:
     decide: str
     win: str
     apply: tuple[str, ...]
+    next_days: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     derived: dict[str, str] = field(default_factory=dict)
     operators: str = ""
@@ -162,9 +164,10 @@ FEES = Sweep(
     source="{plan} p",
     keys=("due_on", "subscription_id", "number"),
     distinct="""
-        SELECT DISTINCT s.operator, p.offering_id, p.status, p.auto_renew, p.anchor_day, p.paid_until, p.late_days
-          FROM {plan} p JOIN {subscription} s ON s.id = p.subscription_id WHERE {range}
+        SELECT COUNT(*), s.operator, p.offering_id, p.status, p.auto_renew, p.anchor_day, p.paid_until, p.late_days
+          FROM {plan} p JOIN {subscription} s ON s.id = p.subscription_id WHERE {range} GROUP BY 2, 3, 4, 5, 6, 7, 8
     """,
+    next_days=("short_due_on", "new_due_on"),
     due="p.due_on <= %(day)s",
     decide=_PLAN_DECIDE,
     win=_WIN,
@@ -214,9 +217,10 @@ LIFE = Sweep(
     source="{subscription} s",
     keys=("look_on", "id"),
     distinct=f"""
-        SELECT DISTINCT s.operator, s.phase, {", ".join(f"s.{name}" for name in _LIFE_DATES)}
-          FROM {{subscription}} s WHERE {{range}}
+        SELECT COUNT(*), s.operator, s.phase, {", ".join(f"s.{name}" for name in _LIFE_DATES)}
+          FROM {{subscription}} s WHERE {{range}} GROUP BY 2, 3, 4, 5, 6, 7, 8
     """,  # noqa: S608 - names and texts of ours
+    next_days=("new_look_on",),
     due="s.look_on <= %(day)s",
     decide=f"""
         SELECT s.id AS subscription_id, {{s_row}}, s.operator, s.last_number, s.msisdn, c.outcome, c.new_phase,

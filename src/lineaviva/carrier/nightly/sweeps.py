@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -25,46 +26,63 @@ Row = Sequence[Any]
 OfferOf = Callable[[str, str], Offer | None]
 
 
-class Offers:
-    """What the operators say of their offerings on one day, to the lines of one part. Read once, asked per case."""
+class Sold:
+    """What the operators sell, before any change of it; read once, for as long as a worker's night."""
 
-    def __init__(self, part: int, day: date) -> None:
-        self._part, self._day = part, day
+    def __init__(self) -> None:
         self._by_operator: dict[str, dict[str, Offer]] = {}
 
     def __call__(self, operator: str, offering_id: str) -> Offer | None:
-        if operator not in self._by_operator:
+        # What is not there may have been added since.
+        if offering_id not in self._by_operator.get(operator, {}):
             self._by_operator[operator] = self._read(operator)
         return self._by_operator[operator].get(offering_id)
 
     def _read(self, operator: str) -> dict[str, Offer]:
         book = rulebook.operator(operator)
-        changes = self._changes(operator)
         found = {}
         for key, one in offerings(operator).items():
             policy = _policy(book, one) if one.kind == "plan" else None
-            if policy is None:
-                continue
-            prices = [change.price_minor for change in changes if (change.offering_id, change.kind) == (key, "price")]
-            found[key] = Offer(
-                months=one.period_months,
-                days=one.period_days,
-                policy=policy,
-                new_minor=prices[-1] if prices else None,
-                withdrawn=any((change.offering_id, change.kind) == (key, "withdrawn") for change in changes),
-                data=one.allowances.get("data_mb"),
-                voice=one.allowances.get("minutes"),
-                sms=one.allowances.get("sms"),
-            )
+            if policy is not None:
+                found[key] = Offer(
+                    months=one.period_months,
+                    days=one.period_days,
+                    policy=policy,
+                    data=one.allowances.get("data_mb"),
+                    voice=one.allowances.get("minutes"),
+                    sms=one.allowances.get("sms"),
+                )
         return found
 
-    def _changes(self, operator: str) -> list[OfferChange]:
-        """Those that are in force for this part's lines, in the order in which they came."""
+
+class Offers:
+    """What the operators say of their offerings on one day, to the lines of one part."""
+
+    def __init__(self, part: int, day: date, sold: Sold | None = None) -> None:
+        self._part, self._day, self._sold = part, day, sold or Sold()
+        self._changes: dict[tuple[str, str], list[OfferChange]] | None = None
+
+    def __call__(self, operator: str, offering_id: str) -> Offer | None:
+        offer = self._sold(operator, offering_id)
+        if self._changes is None:
+            self._changes = self._in_force()
+        changes = self._changes.get((operator, offering_id), [])
+        if offer is None or not changes:
+            return offer
+        prices = [change.price_minor for change in changes if change.kind == OfferChange.Kind.PRICE]
+        withdrawn = any(change.kind == OfferChange.Kind.WITHDRAWN for change in changes)
+        return replace(offer, new_minor=prices[-1] if prices else None, withdrawn=withdrawn)
+
+    def _in_force(self) -> dict[tuple[str, str], list[OfferChange]]:
+        """The changes that count for this part's lines by now, in the order in which they came."""
         rows = NoticeGiven.objects.all() if self._part == EVERY else NoticeGiven.objects.filter(part=self._part)
         given = dict(rows.order_by("on").values_list("change_id", "on"))
         least = rulebook.legal().change_notice_days
-        changes = OfferChange.objects.filter(operator=operator, pk__in=given).order_by("from_on", "pk")
-        return [row for row in changes if effective_on(row.from_on, given[row.pk], least) <= self._day]
+        found: dict[tuple[str, str], list[OfferChange]] = {}
+        for row in OfferChange.objects.filter(pk__in=given).order_by("from_on", "pk"):
+            if effective_on(row.from_on, given[row.pk], least) <= self._day:
+                found.setdefault((row.operator, row.offering_id), []).append(row)
+        return found
 
 
 def _policy(book: Operator, offering: Offering) -> RenewalPolicy | None:
