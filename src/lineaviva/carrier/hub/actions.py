@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from lineaviva.carrier.hub import rules
-from lineaviva.carrier.hub.models import DeliveryState, EventDelivery, Listener
+from lineaviva.carrier.hub.models import DeliveryState, Desk, EventDelivery, LineNews, Listener
 from lineaviva.kernel import agenda
 from lineaviva.kernel.errors import Conflict, NotFound
 
@@ -35,6 +35,8 @@ def listener_add(*, client_id: str, operator: str, api: str, callback: str, quer
     same = hashlib.sha256(f"{callback}\n{query}".encode()).hexdigest()
     try:
         with transaction.atomic():
+            if api == "inventory":
+                _desk_open(operator, now)
             return Listener.objects.create(
                 client_id=client_id,
                 operator=operator,
@@ -58,32 +60,55 @@ def listener_remove(*, client_id: str, api: str, listener_id: int) -> None:
         raise NotFound("There is no such listener.")
 
 
+def _desk_open(operator: str, now: datetime) -> None:
+    desk, _ = Desk.objects.get_or_create(operator=operator)
+    if agenda.locked(Desk, desk.pk).look_at is None:
+        # What came in while nobody listened is no news.
+        LineNews.objects.filter(operator=operator).delete()
+        agenda.wake(desk, now)
+
+
 def event_publish(*, operator: str, api: str, event_type: str, resource: Mapping[str, Any], now: datetime) -> int:
     """Write the event for each listener that wants it; call it in the transaction that made it happen.
 
     `resource` is as the API shows it. Returns how many will be told; where nobody listens it costs one read.
     """
-    if event_type not in rules.EVENTS[api]:
-        raise ValueError(f"{event_type} is no event of {api}")
+    _check(api, event_type)
+    return events_publish(operator=operator, api=api, events=[(event_type, resource)], now=now)
+
+
+def events_publish(*, operator: str, api: str, events: Iterable[tuple[str, Mapping[str, Any]]], now: datetime) -> int:
+    """The same for many events, each its type and its resource; they are not even made where nobody listens."""
     heard = Listener.objects.filter(operator=operator, api=api, disabled_at=None, client__disabled_at=None)
     listeners = list(heard.only("query").order_by("pk"))
     if not listeners:
         return 0
-    body = {
+    bodies = [_body(api, event_type, resource, now) for event_type, resource in events]
+    told = [
+        EventDelivery(listener=listener, body=body, created_at=now, look_at=now)
+        for body in bodies
+        for listener in listeners
+        if rules.wants(listener.query, body)
+    ]
+    EventDelivery.objects.bulk_create(told, batch_size=500)
+    if told:
+        agenda.announce()
+    return len(told)
+
+
+def _body(api: str, event_type: str, resource: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    _check(api, event_type)
+    return {
         "eventId": str(uuid.uuid4()),
         "eventTime": now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "eventType": event_type,
         "event": {rules.resource_name(event_type): resource},
     }
-    told = [
-        EventDelivery(listener=listener, body=body, created_at=now, look_at=now)
-        for listener in listeners
-        if rules.wants(listener.query, body)
-    ]
-    EventDelivery.objects.bulk_create(told)
-    if told:
-        agenda.announce()
-    return len(told)
+
+
+def _check(api: str, event_type: str) -> None:
+    if event_type not in rules.EVENTS[api]:
+        raise ValueError(f"{event_type} is no event of {api}")
 
 
 @transaction.atomic

@@ -66,3 +66,24 @@ class EventDelivery(AgendaRow):
             *AgendaRow.Meta.indexes,
             models.Index(fields=["listener", "created_at"], name="delivery_of_listener"),
         ]
+
+
+class Desk(AgendaRow):
+    """Tells an operator's listeners what nights do to its lines; open, with a `look_at`, while there are any."""
+
+    operator = models.CharField(max_length=24, unique=True)
+
+
+class LineNews(models.Model):
+    """An event of a line that its operator's listeners are still to be told of: written by the night, for all at once.
+
+    What is told is made later, by the desk: a night that asked each line who listens to it would be none.
+    """
+
+    operator = models.CharField(max_length=24)
+    subscription_id = models.BigIntegerField()
+    number = models.BigIntegerField()
+
+    class Meta:
+        verbose_name_plural = "line news"
+        indexes: ClassVar = [models.Index(fields=["operator", "id"], name="line_news_of_operator")]

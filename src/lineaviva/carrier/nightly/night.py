@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -16,13 +16,14 @@ from django.db import transaction
 
 from lineaviva import rulebook
 from lineaviva.carrier.catalogue.models import OfferChange
+from lineaviva.carrier.hub.models import Desk
 from lineaviva.carrier.nightly.aside import Pass, batch_done, place
 from lineaviva.carrier.nightly.batches import Key, Outcome, Scene, cases_of, end_of_batch
 from lineaviva.carrier.nightly.models import NoticeGiven, Shard
 from lineaviva.carrier.nightly.queries import first_due
 from lineaviva.carrier.nightly.rules import effective_on
 from lineaviva.carrier.nightly.shards import shard_release, shard_write
-from lineaviva.carrier.nightly.statements import FEES, LIFE, NOTICE, Sweep
+from lineaviva.carrier.nightly.statements import FEES, LIFE, NEWS, NOTICE, Sweep
 from lineaviva.carrier.nightly.sweeps import Offers, Row, Sold, fee_rows, life_rows
 from lineaviva.kernel.clock import rome_date
 
@@ -161,7 +162,8 @@ def _due_again(sweep: Sweep, rows: Sequence[Row], day: date) -> bool:
 
 def _pass(shard: Shard, night: Night, sweep: Sweep, scene: Scene, rows: Sequence[Row]) -> int:
     """How many rows were done."""
-    on = Pass(shard, sweep, scene, rows)
+    heard = Desk.objects.filter(look_at__isnull=False).exists()
+    on = Pass(shard, replace(sweep, apply=(*sweep.apply, NEWS)) if heard else sweep, scene, rows)
     done, more = 0, True
     while more:
         if night.stopped():

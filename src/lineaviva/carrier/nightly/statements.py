@@ -302,6 +302,13 @@ NOTICE = Sweep(
     """,
 )
 
+# Another part of `apply`, on nights on which somebody listens to what becomes of an operator's lines.
+NEWS = """
+    INSERT INTO carrier_hub_linenews (operator, subscription_id, number)
+    SELECT w.operator, w.subscription_id, w.last_number + 1 FROM {won} w
+     WHERE w.outcome <> '' AND w.operator IN (SELECT operator FROM carrier_hub_desk WHERE look_at IS NOT NULL)
+"""
+
 SUMMARY = """
     SELECT operator, outcome, COUNT(*) AS lines, SUM(from_credit) AS from_credit, SUM(to_debt) AS to_debt,
            SUM(discount) AS discount
