@@ -64,18 +64,22 @@ def nightly(
 
 
 def run_night(as_of: date, *, workers: int = 0, batch: int = 0) -> dict[str, Any]:
-    """Do the night and all before it; its summary. Raises Conflict (disk_full, database_away, night_failed)."""
+    """Do the night and all before it; its summary.
+
+    Raises Conflict (clocks_disagree, disk_full, database_away, night_failed).
+    """
     from django.db import connection
 
     from lineaviva.carrier.nightly import queries
     from lineaviva.carrier.nightly.away import outlasting
-    from lineaviva.carrier.nightly.runs import run_begin, run_end
+    from lineaviva.carrier.nightly.runs import clocks_compare, run_begin, run_end
     from lineaviva.carrier.nightly.shards import shards_prepare
     from lineaviva.carrier.nightly.silence import watching
 
     start = time.monotonic()
     # Nothing is tried again here: a database that is not there when somebody starts the night is told at once.
     with watching(SUMMING_SECONDS):
+        clocks_compare()
         shards_prepare()
         since = queries.first_undone(as_of)
         if since is None:

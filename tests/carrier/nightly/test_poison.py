@@ -72,6 +72,20 @@ def test_it_is_asked_for_each_night_until_somebody_has_seen_to_it() -> None:
     assert row(Plan.objects.get(subscription_id=made[3].pk))["status"] == "active"
 
 
+def test_a_plan_that_sleeps_and_cannot_be_removed_is_not_charged_instead() -> None:
+    lines.offer("tim")
+    line = lines.line("tim", credit=5000)
+    asleep = lines.plan(line, "tim-base", status="asleep", paid_until=day(-180), due_on=NIGHT)
+    in_the_way = Event.objects.filter(subscription_id=line.pk).count() + 1
+    Event.objects.create(
+        subscription_id=line.pk, number=in_the_way, kind="changed", origin="staff", on=NIGHT, at=at(NIGHT)
+    )
+    for nth in range(3):
+        assert night(day(nth))["stuck"] == 1
+        kept = row(Plan.objects.get(subscription_id=asleep.subscription_id, number=asleep.number))
+        assert (kept["status"], kept["due_on"], money(line)) == ("asleep", day(nth + 1), (5000, 0))
+
+
 def test_an_event_that_is_there_already_stops_its_line_only() -> None:
     made = seven()
     twin = made[2]

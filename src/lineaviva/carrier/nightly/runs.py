@@ -3,9 +3,35 @@
 from __future__ import annotations
 
 import socket
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
+
+from django.db import connection
 
 from lineaviva.carrier.nightly.models import Run
+from lineaviva.kernel.errors import Conflict
+
+# Fees are charged by the host's date: one whose clock is that far off must not begin.
+MOST_APART = timedelta(minutes=10)
+
+
+def host_clock() -> datetime:
+    """The machine's own clock, whatever LINEAVIVA_CLOCK says."""
+    return datetime.now(UTC)
+
+
+def clocks_compare() -> None:
+    """Raises Conflict (clocks_disagree) where this host and the database's do not agree on the time."""
+    if connection.vendor != "postgresql":
+        return  # SQLite's is this host's
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        apart = abs(cursor.fetchone()[0] - host_clock())
+    if apart > MOST_APART:
+        raise Conflict(
+            f"This host's clock and the database's are {apart // timedelta(minutes=1)} minutes apart. Nothing was done: "
+            "set the clock that is wrong, and start the night again.",
+            code="clocks_disagree",
+        )
 
 
 def run_begin(*, as_of: date, due: int, now: datetime) -> Run:

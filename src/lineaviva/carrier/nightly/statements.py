@@ -175,7 +175,13 @@ FEES = Sweep(
     kept=_PLAN_KEPT,
     derived=_PLAN_DERIVED,
     operators=_OPERATORS,
-    put_aside="UPDATE {plan} AS p SET status = 'stuck', due_on = %(again_on)s WHERE {range}",
+    # One that sleeps goes on to: as a stuck one it might be charged.
+    put_aside="""
+        UPDATE {plan} AS p
+           SET status = CASE WHEN p.status IN ('asleep', 'blocked') THEN p.status ELSE 'stuck' END,
+               due_on = %(again_on)s
+         WHERE {range}
+    """,
 )
 # The same plan by plan, when a top-up wakes them: nothing is counted as the night's.
 WAKE = Sweep(
