@@ -72,7 +72,8 @@ def sqlite() -> bool:
 
 ON_POSTGRESQL = (
     *("kernel", "keeper", "stories", "carrier/ledger", "carrier/orders", "carrier/subscriptions"),
-    *("carrier/nightly", "carrier/test_metrics.py", "cli/test_migrate.py", "docs/test_operating.py", "pgbouncer"),
+    *("carrier/nightly", "carrier/catalogue", "carrier/smdp", "carrier/hub/test_news.py", "carrier/test_cli.py"),
+    *("carrier/test_metrics.py", "cli/test_migrate.py", "docs/test_operating.py", "pgbouncer", "bench"),
     # From one database to the other and back; how an archive is refused does not depend on the database.
     "cli/test_keeping.py::test_it_is_the_same_on_another_machine",
     "cli/test_keeping.py::test_and_back_again_and_life_goes_on",

@@ -28,8 +28,8 @@ def clocks_compare() -> None:
         apart = abs(cursor.fetchone()[0] - host_clock())
     if apart > MOST_APART:
         raise Conflict(
-            f"This host's clock and the database's are {apart // timedelta(minutes=1)} minutes apart. Nothing was done: "
-            "set the clock that is wrong, and start the night again.",
+            f"This host's clock and the database's are {apart // timedelta(minutes=1)} minutes apart. Nothing was "
+            "done: set the clock that is wrong, and start the night again.",
             code="clocks_disagree",
         )
 
