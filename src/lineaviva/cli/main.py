@@ -34,6 +34,7 @@ AREAS = {
     "rulebook": "rulebook",
     "sandbox": "sandbox",
     "serve": "running",
+    "smdp": "smdp",
     "stuck": "running",
     "users": "users",
     "web": "running",

@@ -145,7 +145,7 @@ def is_listening(port: int) -> bool:
         return False
 
 
-def refuse_busy(ports: Sequence[int]) -> None:
+def refuse_busy(ports: Sequence[int], command: str = "serve") -> None:
     """Raise Conflict, with what to do, when one of the ports is taken."""
     for port in ports:
         with socket.socket() as probe:
@@ -155,7 +155,7 @@ def refuse_busy(ports: Sequence[int]) -> None:
             except OSError:
                 other = ports[0] + 100
                 raise Conflict(
-                    f"Port {port} is in use. Stop what uses it, or choose others: lineaviva serve --port {other}",
+                    f"Port {port} is in use. Stop what uses it, or choose others: lineaviva {command} --port {other}",
                     code="port_in_use",
                     field="port",
                 ) from None

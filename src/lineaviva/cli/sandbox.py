@@ -9,6 +9,7 @@ import typer
 
 from lineaviva.cli import output
 from lineaviva.cli.output import Json
+from lineaviva.cli.sandbox_phone import app as phone
 from lineaviva.kernel import clock
 from lineaviva.kernel.calendar import add_months
 from lineaviva.kernel.clock import rome_date
@@ -18,7 +19,10 @@ from lineaviva.sandbox.world import CARRIERS, World
 if TYPE_CHECKING:
     from lineaviva.keeper.accounts.models import User
 
-app = typer.Typer(name="sandbox", help="The pretend outside world: its people, its faults.", no_args_is_help=True)
+app = typer.Typer(
+    name="sandbox", help="The pretend outside world: its people, its faults, its phone.", no_args_is_help=True
+)
+app.add_typer(phone)
 
 HOLDER, CLERK = "anna@lineaviva.test", "chen@lineaviva.test"
 

@@ -15,7 +15,7 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from lineaviva.config import env, wiring
+from lineaviva.config import env, esim, wiring
 
 PROGRAM = env.text("LINEAVIVA_PROGRAM", "keeper", "What this process is: keeper, carrier or provider (the sandbox's).")
 HOME = Path(
@@ -93,6 +93,7 @@ _CARRIER = [
     "lineaviva.carrier.orders",
     "lineaviva.carrier.access",
     "lineaviva.carrier.hub",
+    "lineaviva.carrier.smdp",
     "lineaviva.carrier.tmf",
     "lineaviva.sandbox.carriers",
 ]
@@ -334,6 +335,14 @@ if NIGHT_LEASE_SECONDS < 1:
 NIGHT_PATIENCE_SECONDS = env.number(
     "LINEAVIVA_NIGHT_PATIENCE_SECONDS", 300, "So long the nightly run waits for a database that is away."
 )
+
+SMDP_CERTS, SMDP_KEY, SMDP_ADDRESSES = esim.CERTS, esim.KEY, esim.ADDRESSES
+SMDP_ADDRESS = SMDP_ADDRESSES[0] if SMDP_ADDRESSES else ""
+SMDP_SESSION_SECONDS = esim.SESSION_SECONDS
+SMDP_DOWNLOAD_ATTEMPTS, SMDP_CONFIRMATION_ATTEMPTS = esim.DOWNLOAD_ATTEMPTS, esim.CONFIRMATION_ATTEMPTS
+SMDP_ORDER_DAYS, SMDP_KEPT_DAYS = esim.ORDER_DAYS, esim.KEPT_DAYS
+SMDP_CLIENTS = esim.CLIENTS or str(HOME / "smdp" / "clients")
+SMDP_OPERATOR_URLS, SMDP_OPERATOR_CERT, SMDP_OPERATOR_CA = esim.OPERATOR_URLS, esim.OPERATOR_CERT, esim.OPERATOR_CA
 
 METRICS_TOKEN = env.secret(
     "LINEAVIVA_METRICS_TOKEN", "", "Whoever asks for /metrics must bear it; empty: there is no such page."
