@@ -5,6 +5,7 @@ python -m lineaviva.config.smdp --port 8444
 
 from __future__ import annotations
 
+import gc
 import os
 
 import django
@@ -20,6 +21,12 @@ from lineaviva.config.logging import configure  # noqa: E402
 __all__ = ["application"]
 
 configure(level=settings.LOG_LEVEL)
+
+# A download makes some hundred small objects and no cycles. To look through all of Django for them, again and again,
+# is a twentieth of the work.
+gc.collect()
+gc.freeze()
+gc.set_threshold(20_000, 20, 20)
 
 if __name__ == "__main__":
     from lineaviva.carrier.smdp.listener import main

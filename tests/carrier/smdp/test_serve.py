@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -215,6 +216,40 @@ def test_behind_a_terminator_bodies_that_do_not_come_hold_up_nobody(served_plain
                 assert time.monotonic() < deadline
         assert status == 200
         assert time.monotonic() < deadline
+
+
+HALF = "Host: a\r\nContent-Type: application/json\r\nX-Admin-Protocol: gsma/rsp/v2.2.2\r\nConnection: close\r\n"
+CHUNKED = "Transfer-Encoding: chunked\r\n"
+RAW = {
+    "garbage": "GARBAGE\r\n\r\n",
+    "bytes": "\x00\x01\xff\r\n\r\n",
+    "no path": "POST\r\n\r\n",
+    "other path": f"POST /%ff%00%zz HTTP/1.1\r\n{HALF}Content-Length: 0\r\n\r\n",
+    "long path": f"POST /{'a' * 70_000} HTTP/1.1\r\n{HALF}\r\n",
+    "long header": f"POST {INITIATE} HTTP/1.1\r\n{HALF}X: {'a' * 70_000}\r\n\r\n",
+    "negative length": f"POST {INITIATE} HTTP/1.1\r\n{HALF}Content-Length: -5\r\n\r\n{{}}",
+    "endless length": f"POST {INITIATE} HTTP/1.1\r\n{HALF}Content-Length: {'9' * 30}\r\n\r\n{{}}",
+    "bad chunk": f"POST {INITIATE} HTTP/1.1\r\n{HALF}Transfer-Encoding: chunked\r\n\r\nzz\r\n{{}}\r\n0\r\n\r\n",
+    "both lengths": f"POST {INITIATE} HTTP/1.1\r\n{HALF}{CHUNKED}Content-Length: 2\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n",
+    "odd header": f"POST {INITIATE} HTTP/1.1\r\n{HALF}X-Admin-Protocol: \xff\xfe\r\nContent-Length: 2\r\n\r\n{{}}",
+}
+
+
+@pytest.mark.parametrize("raw", RAW.values(), ids=RAW)
+@pytest.mark.parametrize("kind", ["served", "served_plain"])
+def test_what_is_no_http_is_no_error_of_ours(request: pytest.FixtureRequest, kind: str, raw: str) -> None:
+    found: Served = request.getfixturevalue(kind)
+    with socket.create_connection(("127.0.0.1", found.port), timeout=20) as connection:
+        context = found.trusting()
+        line = connection if kind == "served_plain" else context.wrap_socket(connection, server_hostname="localhost")
+        answer = b""
+        with line, contextlib.suppress(OSError):  # closed in the middle of what is too long
+            line.sendall(raw.encode("latin-1"))
+            answer = line.recv(1000)
+    assert answer[9:12] != b"500"
+    assert b"Traceback" not in answer
+    context = found.trusting() if kind == "served" else None
+    assert found.post(INITIATE, {}, context)[0] == 200
 
 
 # --- who may order --------------------------------------------------------------------------------------------------

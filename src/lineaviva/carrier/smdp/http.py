@@ -46,6 +46,8 @@ _STATUS = {
     503: "503 Service Unavailable",
 }
 
+_JSON = "application/json"
+
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
@@ -73,7 +75,7 @@ class Door:
         self._watch = Watch()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> list[bytes]:
-        version = VERSION
+        version = _OURS
         try:
             function = self._function(environ)
             body = self._body(environ)
@@ -93,15 +95,17 @@ class Door:
         return function
 
     def _body(self, environ: Environ) -> bytes:
-        kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
-        if kind != "application/json":
+        kind = environ.get("CONTENT_TYPE", "")
+        if kind != _JSON and kind.partition(";")[0].strip().lower() != _JSON:
             raise Refused(415, Failure.FORMAT, "Content-Type: application/json")
         length = _length(environ)
+        reading = self._watch.begin(environ.get("REMOTE_ADDR", ""))
         try:
-            with self._watch.reading(environ.get("REMOTE_ADDR", "")):
-                body: bytes = environ["wsgi.input"].read(MOST_BYTES + 1 if length is None else length)
+            body: bytes = environ["wsgi.input"].read(MOST_BYTES + 1 if length is None else length)
         except (OSError, ValueError):
             raise Refused(408, Failure.FORMAT, "Content-Length") from None
+        finally:
+            self._watch.end(reading)
         if len(body) > MOST_BYTES:
             raise _TOO_LARGE
         if length is not None and len(body) != length:
@@ -138,7 +142,7 @@ def _length(environ: Environ) -> int | None:
 
 
 @lru_cache(maxsize=64)
-def _version(header: str) -> tuple[int, int, int]:
+def _version(header: str) -> str:
     """The version to answer in: the caller's, or ours where that is lower (6.2: any v2 understands any other)."""
     found = _VERSION.fullmatch(header.strip())
     if found is None:
@@ -146,7 +150,14 @@ def _version(header: str) -> tuple[int, int, int]:
     major, minor, patch = (int(part or 0) for part in found.groups())
     if major != VERSION[0]:
         raise Refused(200, Failure.PROTOCOL_VERSION, "X-Admin-Protocol")
-    return min((major, minor, patch), VERSION)
+    return _named(min((major, minor, patch), VERSION))
+
+
+def _named(version: tuple[int, int, int]) -> str:
+    return "gsma/rsp/v{}.{}.{}".format(*version)
+
+
+_OURS = _named(VERSION)
 
 
 def _document(body: bytes) -> dict[str, Any]:
@@ -159,10 +170,8 @@ def _document(body: bytes) -> dict[str, Any]:
     return document
 
 
-def _write(
-    start_response: StartResponse, status: int, document: Mapping[str, Any] | None, version: tuple[int, int, int]
-) -> list[bytes]:
-    headers = [("X-Admin-Protocol", "gsma/rsp/v{}.{}.{}".format(*version))]
+def _write(start_response: StartResponse, status: int, document: Mapping[str, Any] | None, version: str) -> list[bytes]:
+    headers = [("X-Admin-Protocol", version)]
     if status == 405:
         headers.append(("Allow", "POST"))
     if status == 503:
@@ -171,7 +180,7 @@ def _write(
         start_response(_STATUS[status], headers)
         return [b""]
     payload = _json(document)
-    headers += [("Content-Type", "application/json"), ("Content-Length", str(len(payload)))]
+    headers += [("Content-Type", _JSON), ("Content-Length", str(len(payload)))]
     start_response(_STATUS[status], headers)
     return [payload]
 

@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 # Linux tells how long ago a connection brought something (tcp_info.tcpi_last_data_recv, in milliseconds).
@@ -22,11 +21,8 @@ _LAST_RECEIVED = 52
 _DESCRIPTORS = Path("/dev/fd")
 
 
-@dataclass(frozen=True)
-class _Reading:
-    began: float
-    sender: str
-    connection: socket.socket | None
+# When it began (monotonic seconds), from where, by which connection.
+_Reading = tuple[float, str, socket.socket | None]
 
 
 class Watch:
@@ -45,14 +41,22 @@ class Watch:
     @contextmanager
     def reading(self, sender: str, connection: socket.socket | None = None) -> Iterator[None]:
         """Around a read from this IP address, or by this very connection."""
-        if self._thread is None:
-            self._start()
-        key = object()
-        self._reading[key] = _Reading(time.monotonic(), sender, connection)
+        key = self.begin(sender, connection)
         try:
             yield
         finally:
-            del self._reading[key]
+            self.end(key)
+
+    def begin(self, sender: str, connection: socket.socket | None = None) -> object:
+        """As `reading`, where a few microseconds count; what comes back goes to `end`, whatever happens."""
+        if self._thread is None:
+            self._start()
+        key = object()
+        self._reading[key] = (time.monotonic(), sender, connection)
+        return key
+
+    def end(self, key: object) -> None:
+        del self._reading[key]
 
     def _start(self) -> None:
         with self._started:
@@ -67,13 +71,13 @@ class Watch:
 
     def look(self, now: float) -> int:
         """Shut what is late at `now` (monotonic seconds); returns how many connections that were."""
-        late = [one for one in list(self._reading.values()) if now - one.began >= self._stalled]
-        known = [one.connection for one in late if one.connection is not None]
+        late = [one for one in list(self._reading.values()) if now - one[0] >= self._stalled]
+        known = [connection for _, _, connection in late if connection is not None]
         ages: dict[str, float] = {}
-        for one in late:
-            if one.connection is None:
-                ages[one.sender] = max(ages.get(one.sender, 0.0), now - one.began)
-        doubles = [double for connection in known if (double := _double(connection.fileno()))]
+        for began, sender, connection in late:
+            if connection is None:
+                ages[sender] = max(ages.get(sender, 0.0), now - began)
+        doubles = [double for one in known if (double := _double(one.fileno()))]
         shut = sum(map(_shut, doubles))
         return shut + sum(self._shut_of(sender, all_of_it=age >= 2 * self._stalled) for sender, age in ages.items())
 
