@@ -64,6 +64,7 @@ def show_error(code: str, message: str, *, field: str | None = None, hint: str =
     if "--json" in sys.argv:
         print_json({"error": {"code": code, "message": message, "field": field}})
         return
-    errors.print(f"[bold red]Error:[/] {escape(message)}", highlight=False)
+    # Whole lines: a command that is named in them must be fit to be copied, also out of a log.
+    errors.print(f"[bold red]Error:[/] {escape(message)}", highlight=False, soft_wrap=True)
     if hint:
-        errors.print(hint, highlight=False, markup=False)
+        errors.print(hint, highlight=False, markup=False, soft_wrap=True)
