@@ -187,6 +187,8 @@ def test_a_clerk_and_the_end_of_time_at_once(till: Till) -> None:
         ]
         answers = together(2, lambda acts=acts: acts.pop()())
         refused = any(isinstance(answer, LineavivaError) for answer in answers)
+        if refused:  # a row that the clerk had locked at that moment was passed over, and is looked at next
+            agenda.run_due(end)
         assert state(order) == ("expired" if refused else "paid")
         assert state(attempt) == ("expired" if refused else "succeeded")
 
