@@ -18,7 +18,6 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -27,8 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bench.night import server as databases  # noqa: E402 - the path comes first
-from bench.smdp_run import floor, stage  # noqa: E402
-from bench.smdp_run.phones import Phones, Target  # noqa: E402
+from bench.smdp_run import floor, stage  # noqa: E402 - as above
+from bench.smdp_run.phones import Phones, Target  # noqa: E402 - as above
 
 TARGET, TARGET_TLS = 500, 250
 PROFILES = 200
@@ -139,9 +138,14 @@ def show(found: dict[str, Any], as_json: bool) -> None:
         return
     for name, value in found.items():
         print(f"{name:>36}: {value:,}" if isinstance(value, int | float) else f"{name:>36}: {value}")
-    goal: Callable[[float, int], str] = lambda value, least: "kept" if value >= least else "MISSED"  # noqa: E731
-    print(f"{TARGET} per CPU-second over HTTP: {goal(found['downloads_per_cpu_s'], TARGET)}")
-    print(f"{TARGET_TLS} with a new TLS connection for each call: {goal(found['downloads_per_cpu_s_tls'], TARGET_TLS)}")
+    print(f"{TARGET} per CPU-second over HTTP: {_goal(found['downloads_per_cpu_s'], TARGET)}")
+    print(
+        f"{TARGET_TLS} with a new TLS connection for each call: {_goal(found['downloads_per_cpu_s_tls'], TARGET_TLS)}"
+    )
+
+
+def _goal(value: float, least: int) -> str:
+    return "kept" if value >= least else "MISSED"
 
 
 if __name__ == "__main__":

@@ -6,8 +6,6 @@ for making migrations; keeper and carrier never share a database table.
 
 from __future__ import annotations
 
-import os
-import secrets
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from lineaviva.config import env, esim, wiring
+from lineaviva.kernel.keyfile import key_kept
 
 PROGRAM = env.text("LINEAVIVA_PROGRAM", "keeper", "What this process is: keeper, carrier or provider (the sandbox's).")
 HOME = Path(
@@ -25,26 +24,9 @@ DEBUG = False
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
-def _secret_key() -> str:
-    key = env.secret("LINEAVIVA_SECRET_KEY", "", "Signs sessions and links; made at the first start when not given.")
-    if key:
-        return key
-    path = HOME / "secret.key"
-    if not path.exists():
-        HOME.mkdir(parents=True, exist_ok=True)
-        # Written under another name first: two processes starting at once must end with the same key.
-        draft = path.with_suffix(f".{os.getpid()}")
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_urlsafe(48))
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        draft.unlink()
-    return path.read_text().strip()
-
-
-SECRET_KEY = _secret_key()
+SECRET_KEY = env.secret(
+    "LINEAVIVA_SECRET_KEY", "", "Signs sessions and links; made at the first start when not given."
+) or key_kept(HOME / "secret.key")
 
 PUBLIC_URL = env.text(
     "LINEAVIVA_PUBLIC_URL", "http://127.0.0.1:8000", "Address under which people reach the pages."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +37,6 @@ def test_the_key_is_made_once_and_only_its_owner_reads_it(home: Path) -> None:
     assert [path.name for path in home.iterdir()] == ["smdp.key"]
     assert (home / "smdp.key").stat().st_mode & 0o777 == 0o600
     assert len((home / "smdp.key").read_text()) == 64
-
-
-def test_those_who_start_at_once_end_with_one_key(home: Path) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        keys = set(pool.map(lambda _: sealing._kept(home / "smdp.key"), range(32)))
-    assert len(keys) == 1
-    assert [path.name for path in home.iterdir()] == ["smdp.key"]
 
 
 def test_a_key_from_the_settings_is_the_one(settings: Any, home: Path) -> None:

@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 
 from lineaviva.carrier.hub import rules
 from lineaviva.carrier.hub.models import DeliveryState, Desk, EventDelivery, LineNews, Listener
+from lineaviva.carrier.hub.queries import listeners_to
 from lineaviva.kernel import agenda
 from lineaviva.kernel.errors import Conflict, NotFound
 
@@ -79,8 +80,7 @@ def event_publish(*, operator: str, api: str, event_type: str, resource: Mapping
 
 def events_publish(*, operator: str, api: str, events: Iterable[tuple[str, Mapping[str, Any]]], now: datetime) -> int:
     """The same for many events, each its type and its resource; they are not even made where nobody listens."""
-    heard = Listener.objects.filter(operator=operator, api=api, disabled_at=None, client__disabled_at=None)
-    listeners = list(heard.only("query").order_by("pk"))
+    listeners = list(listeners_to(operator, api).only("query").order_by("pk"))
     if not listeners:
         return 0
     bodies = [_body(api, event_type, resource, now) for event_type, resource in events]

@@ -12,7 +12,6 @@ def listeners_of(client_id: str, api: str) -> QuerySet[Listener]:
     return Listener.objects.filter(client_id=client_id, api=api).order_by("pk")
 
 
-def is_heard(*, operator: str, api: str) -> bool:
-    """Whether anybody listens to that API of the operator's."""
-    heard = Listener.objects.filter(operator=operator, api=api, disabled_at=None, client__disabled_at=None)
-    return heard.exists()
+def listeners_to(operator: str, api: str) -> QuerySet[Listener]:
+    """Those who are told of an operator's events in that API."""
+    return Listener.objects.filter(operator=operator, api=api, disabled_at=None, client__disabled_at=None)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from lineaviva.carrier.hub.actions import events_publish
 from lineaviva.carrier.hub.models import Desk, LineNews
-from lineaviva.carrier.hub.queries import is_heard
+from lineaviva.carrier.hub.queries import listeners_to
 from lineaviva.carrier.ledger.models import Event, Kind
 from lineaviva.carrier.subscriptions.models import Plan, Subscription
 from lineaviva.carrier.tmf.lines import attach_lines
@@ -38,7 +38,7 @@ def news_tell(row: Desk, now: datetime) -> agenda.Outcome:
 def _tell(desk: Desk, now: datetime) -> agenda.Outcome:
     news = list(LineNews.objects.filter(operator=desk.operator).order_by("pk")[:AT_ONCE])
     if not news:
-        heard = is_heard(operator=desk.operator, api="inventory")
+        heard = listeners_to(desk.operator, "inventory").exists()
         return agenda.again(now + EVERY) if heard else agenda.rest()
     events_publish(operator=desk.operator, api="inventory", events=_events(news), now=now)
     LineNews.objects.filter(pk__in=[one.pk for one in news]).delete()
