@@ -34,7 +34,7 @@ def test_both_sides_of_a_night_write_the_same_rows(tmp_path: Path, database: str
         "ho negative": 24,
         "vodafone courtesy": 24,
     }
-    figures = ("renewals_per_s", "limit_per_s", "ratio", "cpu_s", "peak_rss_mb", "seconds")
+    figures = ("renewals_per_s", "limit_per_s", "ratio", "cpu_s", "start_cpu_s", "peak_rss_mb", "seconds")
     assert all(found[name] > 0 for name in figures)
     assert (found["wal_bytes_per_renewal"] > 0) == (database == "postgres")
 

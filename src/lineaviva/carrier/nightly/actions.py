@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from lineaviva.carrier.nightly.batches import Scene, apply_batch, cases_of
+from lineaviva.carrier.nightly.batches import Job, Scene, apply_batch, cases_of
 from lineaviva.carrier.nightly.rules import ASLEEP, waking_terms
 from lineaviva.carrier.nightly.statements import WAKE
 from lineaviva.carrier.nightly.sweeps import Offers, Row, plan_case, plan_row
@@ -31,7 +31,7 @@ def _wake(plan: Plan, today: date, now: datetime) -> bool:
     scene = Scene(part=EVERY, day=today, at=now, origin="order", more=more)
     offers = Offers(EVERY, today)
     rows: list[Row] = []
-    for case in map(plan_case, cases_of(scene, WAKE)[0]):
+    for case in map(plan_case, cases_of(scene, WAKE)):
         found = waking_terms(case, offers(case.operator, case.offering_id), day=today)
         rows += [plan_row(case, found)] if found else []
-    return bool(rows and apply_batch(scene, WAKE, rows))
+    return bool(rows and apply_batch(Job(scene, WAKE, rows)).outcomes)

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, OperationalError, ProgrammingError, connection, transaction
 
-from lineaviva.carrier.nightly.batches import Disturbed, Key, Outcome, Scene, apply_batch, end_of_batch, rows_of
+from lineaviva.carrier.nightly.batches import (
+    Disturbed,
+    Done,
+    Job,
+    Key,
+    Outcome,
+    Scene,
+    Unforeseen,
+    apply_batch,
+    end_of_batch,
+    rows_of,
+)
 from lineaviva.carrier.nightly.models import Count, Shard
+from lineaviva.carrier.nightly.prepared import forgotten
 from lineaviva.carrier.nightly.shards import shard_write
 from lineaviva.carrier.nightly.statements import Sweep
-from lineaviva.carrier.nightly.sweeps import Row
 from lineaviva.kernel.mask import scrubbed
 
 log = logging.getLogger(__name__)
@@ -25,16 +36,26 @@ _COLUMNS = {"due_on": "at_day", "look_on": "at_day", "subscription_id": "at_subs
 
 @dataclass
 class Pass:
-    """One way through a part's rows. `exact_for`: how many more batches look at every row twice."""
+    """One way through a part's rows. `learn` gives the job with all cases that there are, where some were only guessed.
+
+    `exact_for`: how many more batches look at every row twice.
+    """
 
     shard: Shard
-    sweep: Sweep
-    scene: Scene
-    rows: Sequence[Row]
+    job: Job
+    learn: Callable[[], Job]
     exact_for: int = 0
 
+    @property
+    def sweep(self) -> Sweep:
+        return self.job.sweep
 
-def batch_done(on: Pass, after: Key | None, upto: Key) -> list[Outcome]:
+    @property
+    def scene(self) -> Scene:
+        return self.job.scene
+
+
+def batch_done(on: Pass, after: Key | None, upto: Key) -> Done:
     """Do one range in one transaction with the part's place; halve it where a row in it spoils it.
 
     Raises ShardLost, and OperationalError, InterfaceError or ProgrammingError where the database and not a row is at
@@ -44,8 +65,17 @@ def batch_done(on: Pass, after: Key | None, upto: Key) -> list[Outcome]:
     try:
         with transaction.atomic():
             _write_place(on, upto)
-            found = apply_batch(on.scene, on.sweep, on.rows, after, upto, exact=exact)
-    except (OperationalError, InterfaceError, ProgrammingError):
+            found = apply_batch(on.job, after, upto, exact=exact)
+    except Unforeseen:
+        vars(on.shard).update(before)
+        on.job.end()
+        on.job = on.learn()
+        return batch_done(on, after, upto)
+    except (OperationalError, InterfaceError, ProgrammingError) as error:
+        if on.job.statement and on.job.statement.may_last and forgotten(error):
+            vars(on.shard).update(before)
+            on.job.statement.lost()
+            return batch_done(on, after, upto)
         # The last: a table or a right that is missing is missing for every row.
         raise
     except (DatabaseError, Disturbed) as error:
@@ -69,13 +99,14 @@ def place(sweep: Sweep, key: Key) -> dict[str, Any]:
     return {_COLUMNS.get(name, "at_number"): value for name, value in zip(sweep.keys, key, strict=True)}
 
 
-def _halved(on: Pass, after: Key | None, upto: Key, error: Exception) -> list[Outcome]:
+def _halved(on: Pass, after: Key | None, upto: Key, error: Exception) -> Done:
     many = int(rows_of(on.scene, on.sweep, "SELECT COUNT(*) FROM {source} WHERE {range}", after, upto)[0][0])
     middle = end_of_batch(on.scene, on.sweep, after, many // 2)[0] if many > 1 else None
     if middle is None:
         log.error("one of %s is put aside: %s", on.sweep.name, scrubbed(str(error)))
-        return _put_aside(on, after, upto)
-    return [*batch_done(on, after, middle), *batch_done(on, middle, upto)]
+        return Done(_put_aside(on, after, upto), whole=False)
+    halves = batch_done(on, after, middle), batch_done(on, middle, upto)
+    return Done([*halves[0].outcomes, *halves[1].outcomes], whole=halves[0].whole and halves[1].whole)
 
 
 def _put_aside(on: Pass, after: Key | None, upto: Key) -> list[Outcome]:

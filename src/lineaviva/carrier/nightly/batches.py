@@ -10,6 +10,7 @@ from typing import Any
 from django.db import connection
 
 from lineaviva.carrier.ledger.models import Entry, Event
+from lineaviva.carrier.nightly.prepared import PLANNING, RANGE, Statement
 from lineaviva.carrier.nightly.statements import SUMMARY, Sweep, as_one
 from lineaviva.carrier.partitions import table
 from lineaviva.carrier.subscriptions.models import Plan, Subscription
@@ -19,8 +20,6 @@ Key = tuple[Any, ...]
 DAYS = ("due_on", "look_on")
 LAST = 2**63 - 1
 Row = Sequence[Any]
-# Of what SUMMARY finds, the column that counts lines.
-_LINES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +32,14 @@ class Outcome:
     credit_minor: int
     debt_minor: int
     discount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a batch did; `whole` where nothing that is due in its range was left out."""
+
+    outcomes: list[Outcome]
+    whole: bool
 
 
 @dataclass(frozen=True)
@@ -51,15 +58,33 @@ class Scene:
             found |= {f"{name}{place}": value for place, value in enumerate(key or ())}
         return {name: _plain(value) for name, value in found.items()}
 
-    def sql(self, sweep: Sweep, text: str, after: Key | None, upto: Key | None) -> str:
+    def sql(self, sweep: Sweep, text: str, after: Key | None = None, upto: Key | None = None) -> str:
         """The statement for this part's tables and that range of keys: above `after`, up to `upto`."""
-        return _put(
-            text,
-            range=" AND ".join([sweep.due, *_limits(sweep, after, upto)]),
-            source=sweep.source,
-            **{name: table(model, self.part) for name, model in _TABLES.items()},
-            **_spelling(sweep),
-        )
+        return self.spelled(sweep, text.replace(RANGE, _range(sweep, after, upto)))
+
+    def spelled(self, sweep: Sweep, text: str) -> str:
+        """The statement for this part's tables, whatever the range."""
+        tables = {name: table(model, self.part) for name, model in _TABLES.items()}
+        return _put(text, source=sweep.source, **tables, **_spelling(sweep))
+
+
+@dataclass
+class Job:
+    """A sweep through one part, with the terms of its cases; `guessed` where there may be rows of other cases.
+
+    `statement`: what PostgreSQL is told for each batch of it.
+    """
+
+    scene: Scene
+    sweep: Sweep
+    rows: Sequence[Row]
+    guessed: bool = False
+    statement: Statement | None = None
+
+    def end(self) -> None:
+        """There are no more batches."""
+        if self.statement:
+            self.statement.forget()
 
 
 _TABLES = {"subscription": Subscription, "plan": Plan, "event": Event, "entry": Entry}
@@ -74,10 +99,11 @@ def end_of_batch(scene: Scene, sweep: Sweep, after: Key | None, size: int) -> tu
     return tuple(scene.day if key in DAYS else LAST for key in sweep.keys), False
 
 
-def cases_of(scene: Scene, sweep: Sweep) -> tuple[list[Row], int]:
-    """The distinct cases among the rows that are due, each once, and how many rows they are in all."""
-    found = rows_of(scene, sweep, sweep.distinct)
-    return [row[1:] for row in found], sum(row[0] for row in found)
+def cases_of(scene: Scene, sweep: Sweep, most: int = 0) -> list[Row]:
+    """The distinct cases among the rows that are due, each once; among the first so many of them, if not 0."""
+    first = f"ORDER BY {', '.join(sweep.columns)} LIMIT {most}" if most else ""
+    due = f"SELECT {sweep.columns[0].partition('.')[0]}.* FROM {{source}} WHERE {{range}} {first}"  # noqa: S608 - names of ours
+    return list(rows_of(scene, sweep, sweep.distinct.replace("{rows}", due)))
 
 
 def rows_of(
@@ -91,48 +117,57 @@ class Disturbed(Exception):
     """Not every line was as it had been decided on: the caller's transaction must be undone, and be exact."""
 
 
-def apply_batch(
-    scene: Scene,
-    sweep: Sweep,
-    rows: Sequence[Row],
-    after: Key | None = None,
-    upto: Key | None = None,
-    *,
-    exact: bool = True,
-) -> list[Outcome]:
-    """Do what the terms in `rows` say to every line of the range; what was done, by operator and outcome.
+class Unforeseen(Exception):
+    """There are rows of cases that were not guessed: the caller's transaction must be undone, and all cases found."""
 
-    Runs in the caller's transaction. Raises Disturbed, unless it is to be `exact`.
+
+def apply_batch(job: Job, after: Key | None = None, upto: Key | None = None, *, exact: bool = True) -> Done:
+    """Do what the job's terms say to every line of the range; what was done, by operator and outcome.
+
+    Runs in the caller's transaction. Raises Disturbed, unless it is to be `exact`; Unforeseen where cases were guessed.
     """
-    if connection.vendor == "postgresql":
-        found = _at_once(scene, sweep, rows, after, upto, exact)
-    else:
-        found = _one_by_one(scene, sweep, rows, after, upto)
-    return [Outcome(str(one[0]), str(one[1]), *(int(value) for value in one[2:])) for one in found]
-
-
-def _at_once(
-    scene: Scene, sweep: Sweep, rows: Sequence[Row], after: Key | None, upto: Key | None, exact: bool
-) -> list[Row]:
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(sweep.cases)
-    _keep_to_indices()
-    if sweep.lock:
-        rows_of(scene, sweep, sweep.lock, after, upto)
-    arrays = {f"case_{name}": list(values) for name, values in zip(sweep.cases, columns, strict=True)}
-    text = scene.sql(sweep, as_one(sweep, exact=exact), after, upto)
-    found = _rows(text, scene.params(after, upto) | arrays)
-    if not exact and found and sum(one[_LINES] for one in found) != found[0][-1]:
+    (due, decided, updated), found = (_at_once if connection.vendor == "postgresql" else _one_by_one)(
+        job, after, upto, exact
+    )
+    if job.guessed and decided != due:
+        raise Unforeseen
+    if not exact and updated != decided:
         raise Disturbed
-    return [one[:-1] for one in found]
+    outcomes = [Outcome(str(one[0]), str(one[1]), *(int(value) for value in one[2:])) for one in found]
+    return Done(outcomes, whole=updated == due)
 
 
-def _keep_to_indices() -> None:
-    """A batch is a small part of its table, however little the planner can tell so from a range of three columns."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
+# Rows that are due in the range, rows that were decided on, lines that were updated; and what SUMMARY found.
+_Found = tuple[tuple[int, int, int], list[Row]]
 
 
-def _one_by_one(scene: Scene, sweep: Sweep, rows: Sequence[Row], after: Key | None, upto: Key | None) -> list[Row]:
+def _at_once(job: Job, after: Key | None, upto: Key | None, exact: bool) -> _Found:
+    scene, sweep = job.scene, job.sweep
+    if sweep.lock:
+        with connection.cursor() as cursor:
+            cursor.execute(PLANNING)
+        rows_of(scene, sweep, sweep.lock, after, upto)
+    if job.statement is None:
+        job.statement = _statement(job)
+    # All batches but the first and the only one have ranges of one form.
+    kinds = ["date" if key in DAYS else "bigint" for key in sweep.keys] if after and upto else []
+    types = {f"{end}{place}": kind for end in ("after", "upto") for place, kind in enumerate(kinds)}
+    found = job.statement.rows(exact, _range(sweep, after, upto), scene.params(after, upto), types)
+    counts = found[0][:3]
+    return counts, [one[3:] for one in found if one[3] is not None]
+
+
+def _statement(job: Job) -> Statement:
+    columns = list(zip(*job.rows, strict=True)) if job.rows else [()] * len(job.sweep.cases)
+    arrays = {f"case_{name}": list(values) for name, values in zip(job.sweep.cases, columns, strict=True)}
+    return Statement(
+        lambda exact: job.scene.spelled(job.sweep, as_one(job.sweep, exact=exact)), job.scene.params() | arrays
+    )
+
+
+def _one_by_one(job: Job, after: Key | None, upto: Key | None, exact: bool) -> _Found:
+    """Nobody else writes meanwhile: it is exact in any case."""
+    scene, sweep, rows = job.scene, job.sweep, job.rows
     params = scene.params(after, upto)
     names = f"temp.night_{sweep.name}_cases", f"temp.night_{sweep.name}_decided", f"temp.night_{sweep.name}_summed"
     with connection.cursor() as cursor:
@@ -155,10 +190,14 @@ def _one_by_one(scene: Scene, sweep: Sweep, rows: Sequence[Row], after: Key | No
             params,
         )
         cursor.execute(f"CREATE TEMP TABLE night_{sweep.name}_summed AS {scene.sql(sweep, SUMMARY, after, upto)}")
-        for text in (sweep.win, *sweep.apply):
-            cursor.execute(scene.sql(sweep, text, after, upto), params)
         cursor.execute(f"SELECT * FROM {names[2]}")  # noqa: S608 - names and texts of ours
-        return list(cursor.fetchall())
+        summed = list(cursor.fetchall())
+        cursor.execute(scene.sql(sweep, "SELECT COUNT(*) FROM {source} WHERE {range}", after, upto), params)
+        due, decided = int(cursor.fetchone()[0]), sum(int(one[2]) for one in summed)
+        if due == decided or not job.guessed:
+            for text in (sweep.win, *sweep.apply):
+                cursor.execute(scene.sql(sweep, text, after, upto), params)
+        return (due, decided, decided), summed
 
 
 def _spelling(sweep: Sweep) -> dict[str, str]:
@@ -205,6 +244,10 @@ def _put(text: str, **names: str) -> str:
         for name, value in names.items():
             text = text.replace(f"{{{name}}}", value)
     return text
+
+
+def _range(sweep: Sweep, after: Key | None, upto: Key | None) -> str:
+    return " AND ".join([sweep.due, *_limits(sweep, after, upto)])
 
 
 def _limits(sweep: Sweep, after: Key | None, upto: Key | None) -> list[str]:

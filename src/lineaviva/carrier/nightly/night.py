@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -18,7 +19,8 @@ from lineaviva import rulebook
 from lineaviva.carrier.catalogue.models import OfferChange
 from lineaviva.carrier.hub.models import Desk
 from lineaviva.carrier.nightly.aside import Pass, batch_done, place
-from lineaviva.carrier.nightly.batches import Key, Outcome, Scene, cases_of, end_of_batch
+from lineaviva.carrier.nightly.batches import Job, Key, Outcome, Scene, end_of_batch
+from lineaviva.carrier.nightly.known import Known
 from lineaviva.carrier.nightly.models import NoticeGiven, Shard
 from lineaviva.carrier.nightly.queries import first_due
 from lineaviva.carrier.nightly.rules import effective_on
@@ -48,6 +50,7 @@ class Night:
     told: Told = lambda outcomes: None
     stopped: Callable[[], bool] = lambda: False
     sold: Sold = field(default_factory=Sold)
+    known: Known = field(default_factory=Known)
 
     @property
     def told_on(self) -> date:
@@ -113,7 +116,8 @@ def _notices(shard: Shard, night: Night, day: date) -> None:
         effective = effective_on(change.from_on, night.told_on, rulebook.legal().change_notice_days)
         scene = _scene(shard, night, day, offering=change.offering_id, effective=effective)
         _begin(shard, day, Shard.Stage.NOTICES)
-        _pass(shard, night, NOTICE, scene, [(change.operator,)])
+        job = Job(scene, _heard(NOTICE), [(change.operator,)])
+        _pass(shard, night, Pass(shard, job, learn=partial(replace, job)))
         _move(shard, **_START)
         with transaction.atomic():
             shard_write(shard)
@@ -140,40 +144,51 @@ def _scene(shard: Shard, night: Night, day: date, **more: Any) -> Scene:
 
 def _passes(shard: Shard, night: Night, stage: str, sweep: Sweep, scene: Scene, rows_of: RowsOf) -> None:
     """Go through what is due until nothing is."""
+    sweep = _heard(sweep)
+
+    def learn(guess: bool = False) -> Job:
+        cases = night.known.guessed(scene, sweep) if guess else night.known.found(scene, sweep)
+        return Job(scene, sweep, rows_of(cases), guess)
+
     for nth in range(MOST_PASSES):
-        cases, many = cases_of(scene, sweep)
-        if not many:
+        # Who goes on where another one stopped does not see what that one left out.
+        job = learn(guess=nth == 0 and (shard.day, shard.stage) != (scene.day, stage))
+        if not job.rows:
             return
-        rows = rows_of(cases)
         if nth:
             _move(shard, **_START)
         else:
             _begin(shard, scene.day, stage)
-        if _pass(shard, night, sweep, scene, rows) == many and not _due_again(sweep, rows, scene.day):
+        if _pass(shard, night, on := Pass(shard, job, learn)) and not _due_again(on.job):
             return
     log.error("part %s: %s are still due on %s after %s passes", shard.part, sweep.name, scene.day, MOST_PASSES)
 
 
-def _due_again(sweep: Sweep, rows: Sequence[Row], day: date) -> bool:
+def _heard(sweep: Sweep) -> Sweep:
+    """The sweep; on nights on which somebody listens, one that keeps the news for them."""
+    listened = Desk.objects.filter(look_at__isnull=False).exists()
+    return replace(sweep, apply=(*sweep.apply, NEWS)) if listened else sweep
+
+
+def _due_again(job: Job) -> bool:
     """Whether any of these terms has a row be due on the same day once more."""
-    places = [list(sweep.cases).index(name) for name in sweep.next_days]
-    return any(row[place] is not None and row[place] <= day for row in rows for place in places)
+    places = [list(job.sweep.cases).index(name) for name in job.sweep.next_days]
+    return any(row[place] is not None and row[place] <= job.scene.day for row in job.rows for place in places)
 
 
-def _pass(shard: Shard, night: Night, sweep: Sweep, scene: Scene, rows: Sequence[Row]) -> int:
-    """How many rows were done."""
-    heard = Desk.objects.filter(look_at__isnull=False).exists()
-    on = Pass(shard, replace(sweep, apply=(*sweep.apply, NEWS)) if heard else sweep, scene, rows)
-    done, more = 0, True
+def _pass(shard: Shard, night: Night, on: Pass) -> bool:
+    """Whether all that was due is done."""
+    whole, more = _place(shard, on.sweep) is None, True
     while more:
         if night.stopped():
             raise Stopped
-        after = _place(shard, sweep)
-        upto, more = end_of_batch(scene, sweep, after, night.batch)
-        outcomes = batch_done(on, after, upto)
-        night.told(outcomes)
-        done += sum(outcome.lines for outcome in outcomes)
-    return done
+        after = _place(shard, on.sweep)
+        upto, more = end_of_batch(on.scene, on.sweep, after, night.batch)
+        done = batch_done(on, after, upto)
+        night.told(done.outcomes)
+        whole = whole and done.whole
+    on.job.end()
+    return whole
 
 
 def _place(shard: Shard, sweep: Sweep) -> Key | None:

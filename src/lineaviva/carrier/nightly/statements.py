@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 class Sweep:
     """`cases`: columns of the terms and their types on PostgreSQL. `keys`: what a range of rows is ordered by.
 
-    `distinct` finds the cases among the rows of a range, each with how many rows it has; `next_days` are the terms that
-    may say when a row is due again. `{...}` stand for tables of the part (subscription, plan, event, entry), `{won}`
-    for what was decided and may be applied. What `decide` finds is completed by the `derived` columns, worked out once
-    a row from its others; `kept` are those of its columns that are needed later (empty: all). `due` is the condition of
-    the rows to look at; `lock` takes them first, where leaving out what others write to would be wrong; `put_aside` has
-    a row that the database refuses wait until tomorrow.
+    `distinct` finds the cases among `{rows}`; `next_days` are the terms that may say when a row is due again. `{...}`
+    stand for tables of the part (subscription, plan, event, entry), `{won}` for what was decided and may be applied.
+    What `decide` finds is completed by the `derived` columns, worked out once a row from its others; `kept` are those
+    of all its columns that are needed later. `due` is the condition of the rows to look at; `lock` takes them first,
+    where leaving out what others write to would be wrong; `put_aside` has a row that the database refuses wait until
+    tomorrow.
     """
 
     name: str
@@ -90,9 +90,11 @@ _PLAN_DECIDE = f"""
        AND c.paid_until = p.paid_until AND c.late_days = p.late_days
      WHERE {{range}} {{in_order}}
 """  # noqa: S608 - put together from constants, as all below
+# What has a fixed width and is always there comes first: PostgreSQL walks through a row up to the column it needs.
 _PLAN_KEPT = (
-    *("subscription_id", "s_row", "p_row", "operator", "last_number", "plan_number", "offering_id", "outcome"),
-    *("new_paid_until", "new_due_on", "new_anchor_day", "short_due_on", "list", "data", "voice", "sms"),
+    *("subscription_id", "last_number", "plan_number", "from_credit", "to_debt", "discount", "list", "paid"),
+    *("s_row", "p_row", "operator", "outcome", "offering_id"),
+    *("new_paid_until", "new_due_on", "short_due_on", "new_anchor_day", "data", "voice", "sms"),
 )
 _PLAN_DERIVED = {
     "paid": "outcome IN ('renewed', 'negative')",
@@ -164,8 +166,8 @@ FEES = Sweep(
     source="{plan} p",
     keys=("due_on", "subscription_id", "number"),
     distinct="""
-        SELECT COUNT(*), s.operator, p.offering_id, p.status, p.auto_renew, p.anchor_day, p.paid_until, p.late_days
-          FROM {plan} p JOIN {subscription} s ON s.id = p.subscription_id WHERE {range} GROUP BY 2, 3, 4, 5, 6, 7, 8
+        SELECT DISTINCT s.operator, p.offering_id, p.status, p.auto_renew, p.anchor_day, p.paid_until, p.late_days
+          FROM ({rows}) p JOIN {subscription} s ON s.id = p.subscription_id
     """,
     next_days=("short_due_on", "new_due_on"),
     due="p.due_on <= %(day)s",
@@ -223,8 +225,7 @@ LIFE = Sweep(
     source="{subscription} s",
     keys=("look_on", "id"),
     distinct=f"""
-        SELECT COUNT(*), s.operator, s.phase, {", ".join(f"s.{name}" for name in _LIFE_DATES)}
-          FROM {{subscription}} s WHERE {{range}} GROUP BY 2, 3, 4, 5, 6, 7, 8
+        SELECT DISTINCT s.operator, s.phase, {", ".join(f"s.{name}" for name in _LIFE_DATES)} FROM ({{rows}}) s
     """,  # noqa: S608 - names and texts of ours
     next_days=("new_look_on",),
     due="s.look_on <= %(day)s",
@@ -322,12 +323,22 @@ SUMMARY = """
 """
 
 
+# The rows that are due are counted first, while the pages of the table are as the last vacuum left them.
+_COUNTED = """
+    SELECT * FROM (SELECT (SELECT COUNT(*) FROM {source} WHERE {range}) AS due,
+                          (SELECT COUNT(*) FROM decided) AS decided,
+                          (SELECT COUNT(*) FROM updated) AS updated) n
+      LEFT JOIN summed ON TRUE
+"""
+
+
 def as_one(sweep: Sweep, *, exact: bool) -> str:
     """The sweep as one statement of PostgreSQL: later parts read what earlier ones found.
 
     With `exact` they read what the line's own update returns: without what somebody else wrote to meanwhile, and of two
-    plans of one line the first. Otherwise they read all that was decided, in any order, which costs a tenth less; the
-    last column of what is found says how many lines were updated: if that is not all of them, nothing of it may stay.
+    plans of one line the first. Otherwise they read all that was decided, in any order, which costs a tenth less; if
+    not all of that was updated, nothing of it may stay. What is found begins with three counts: rows that are due in
+    the range, rows that were decided on, lines that were updated.
     """
     columns = ", ".join(sweep.cases)
     arrays = ", ".join(f"%(case_{name})s::{kind}[]" for name, kind in sweep.cases.items())
@@ -338,7 +349,7 @@ def as_one(sweep: Sweep, *, exact: bool) -> str:
         f"decided AS MATERIALIZED ({_completed(sweep)}), "
         f"updated AS ({sweep.win} RETURNING {returned}), "
         f"summed AS MATERIALIZED ({SUMMARY}), "
-        f"{', '.join(parts)} SELECT *, (SELECT COUNT(*) FROM updated) FROM summed"
+        f"{', '.join(parts)} {_COUNTED}"
     )
     in_order = f"ORDER BY {', '.join(sweep.columns)}" if exact else ""
     return text.replace("{won}", "updated" if exact else "decided").replace("{in_order}", in_order)
@@ -347,6 +358,7 @@ def as_one(sweep: Sweep, *, exact: bool) -> str:
 def _completed(sweep: Sweep) -> str:
     if not sweep.derived:
         return sweep.decide
-    columns = ", ".join([*sweep.kept, *(f"{text} AS {name}" for name, text in sweep.derived.items())])
+    named = {name: f"{text} AS {name}" for name, text in sweep.derived.items()}
+    columns = ", ".join(named.get(name, name) for name in sweep.kept)
     # OFFSET 0 keeps the inner query whole: what it works out is not worked out again for each use of it.
     return f"SELECT {columns} FROM ({sweep.decide} OFFSET 0) d"  # noqa: S608 - names and texts of ours

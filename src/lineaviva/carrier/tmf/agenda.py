@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from lineaviva.carrier.hub.actions import events_publish
 from lineaviva.carrier.hub.models import Desk, LineNews
 from lineaviva.carrier.hub.queries import listeners_to
 from lineaviva.carrier.ledger.models import Event, Kind
 from lineaviva.carrier.subscriptions.models import Plan, Subscription
-from lineaviva.carrier.tmf.lines import attach_lines
-from lineaviva.carrier.tmf.products import line_shown, plan_shown
-from lineaviva.carrier.tmf.rest import Json
 from lineaviva.kernel import agenda
+
+if TYPE_CHECKING:
+    from lineaviva.carrier.tmf.rest import Json
 
 # One transaction each. What waits is looked for so often: a night does not ring at somebody's door for each batch.
 AT_ONCE = 200
@@ -47,6 +48,11 @@ def _tell(desk: Desk, now: datetime) -> agenda.Outcome:
 
 def _events(news: Sequence[LineNews]) -> Iterator[tuple[str, Json]]:
     """Each with its product as it is now."""
+    # Here and not above: with the APIs comes all that serves them, which a command that only registers this step, such
+    # as the night, would wait for.
+    from lineaviva.carrier.tmf.lines import attach_lines
+    from lineaviva.carrier.tmf.products import line_shown, plan_shown
+
     happened = {one.pk: one for one in Event.objects.filter(pk__in=[(one.subscription_id, one.number) for one in news])}
     events = [happened[one.subscription_id, one.number] for one in news]
     plans = {plan.pk: plan for plan in Plan.objects.filter(pk__in=[_plan(event) for event in events])}
