@@ -175,7 +175,6 @@ reach = "*1#"
 sources = ["one"]
 
 [esim]
-redownload = "unknown"
 from_sim = "unknown"
 
 [[esim.offered]]
@@ -185,6 +184,16 @@ sources = ["one"]
 [[esim.price]]
 amount = "0.00"
 text = "free"
+sources = ["one"]
+
+[[esim.redownload]]
+text = "six times"
+times = 6
+sources = ["two"]
+
+[[esim.redownload]]
+text = "as often as one likes"
+times = "unlimited"
 sources = ["one"]
 
 [credit]

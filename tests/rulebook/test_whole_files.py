@@ -25,6 +25,8 @@ OPTIONAL = {
     "topup.denominations[1].name",
     "topup.denominations[1].credit",
     "esim.price[1].text",
+    "esim.redownload[1].times",
+    "esim.redownload[2].times",
     "plans.offers[1].renewal_policy",
     "renewal.late[3].note",
     "renewal.suspended[1].removed_after_days",

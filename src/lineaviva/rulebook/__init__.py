@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from lineaviva.rulebook import deadlines
 from lineaviva.rulebook.book import Rulebook, RulebookBroken, legal, load, operator, operators, slugs
-from lineaviva.rulebook.facts import CAUTIOUS, RenewalPolicy
+from lineaviva.rulebook.esim import redownload
+from lineaviva.rulebook.facts import CAUTIOUS, Redownload, RenewalPolicy
 from lineaviva.rulebook.model import EVENT_KINDS, Legal, Operator
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "EVENT_KINDS",
     "Legal",
     "Operator",
+    "Redownload",
     "RenewalPolicy",
     "Rulebook",
     "RulebookBroken",
@@ -27,5 +29,6 @@ __all__ = [
     "load",
     "operator",
     "operators",
+    "redownload",
     "slugs",
 ]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from lineaviva.rulebook.book import HERE, RulebookBroken
 from lineaviva.rulebook.positions import Path, line_of, positions
 from lineaviva.rulebook.semantics import findings
+from lineaviva.rulebook.shape import keeps
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -107,8 +108,10 @@ def _validator(name: str) -> Draft202012Validator:
 
 
 def _against_schema(document: dict[str, Any], path: FilePath) -> Iterator[tuple[Path, str]]:
-    validator = _validator("legal" if path.stem == "legal" else "operator")
-    for error in validator.iter_errors(document):
+    name = "legal" if path.stem == "legal" else "operator"
+    if keeps(document, schema(name)):
+        return
+    for error in _validator(name).iter_errors(document):
         yield from _sentences(_Refusal.of(error))
 
 

@@ -273,6 +273,24 @@ class RenewalHour(Text):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Redownload(Text):
+    """How often one eSIM code can be used in all, for a profile that is given out today.
+
+    `times`: -1 is without limit. None where the source names no number; "no limit is stated" is such a case.
+    """
+
+    times: int | None = None
+
+    @property
+    def one_time(self) -> bool:
+        return self.times == 1
+
+    @property
+    def unlimited(self) -> bool:
+        return self.times == -1
+
+
+@dataclass(frozen=True, kw_only=True)
 class Risk(Fact):
     id: str
     kind: str

@@ -21,6 +21,7 @@ from lineaviva.rulebook.facts import (
     Period,
     Price,
     Recovery,
+    Redownload,
     RenewalHour,
     RenewalPolicy,
     Risk,
@@ -124,7 +125,7 @@ class Renewal:
 class Esim:
     offered: Facts[Verdict]
     price: Facts[Price]
-    redownload: Facts[Text]
+    redownload: Facts[Redownload]
     from_sim: Facts[Text]
 
 

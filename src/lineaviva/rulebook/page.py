@@ -18,6 +18,7 @@ from lineaviva.rulebook.facts import (
     Period,
     Price,
     Recovery,
+    Redownload,
     RenewalPolicy,
     Risk,
     SmallestTopup,
@@ -221,6 +222,12 @@ def _recovery(fact: Recovery) -> str:
     return f"{fact.way}: {fact.text} (until {fact.months} months{days})"
 
 
+def _redownload(fact: Redownload) -> str:
+    if fact.times is None:
+        return fact.text
+    return f"{fact.text} (times: {'without limit' if fact.unlimited else fact.times})"
+
+
 def _smallest(fact: SmallestTopup) -> str:
     if fact.amount is None:
         return "any amount"
@@ -335,6 +342,7 @@ _SAY: dict[type[Fact], Callable[[Any], str]] = {
     Period: _period,
     Price: _price,
     Recovery: _recovery,
+    Redownload: _redownload,
     Risk: _risk,
     SmallestTopup: _smallest,
     Term: _term,

@@ -18,6 +18,7 @@ from lineaviva.rulebook.facts import (
     Period,
     Price,
     Recovery,
+    Redownload,
     RenewalHour,
     RenewalPolicy,
     Risk,
@@ -235,9 +236,13 @@ def _esim(read: Reader, section: Table) -> Esim:
     return Esim(
         offered=read.facts(section, "offered", lambda row, ground: Verdict(answer=row["answer"], **ground)),
         price=read.facts(section, "price", _price),
-        redownload=read.facts(section, "redownload", _text),
+        redownload=read.facts(section, "redownload", _redownload),
         from_sim=read.facts(section, "from_sim", _text),
     )
+
+
+def _redownload(row: Table, ground: dict[str, Any]) -> Redownload:
+    return Redownload(text=row["text"], times=_count(row.get("times", UNKNOWN)), **ground)
 
 
 def _text(row: Table, ground: dict[str, Any]) -> Text:
