@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -104,7 +105,7 @@ def _es2plus(operator: str, function: str, body: dict[str, Any]) -> dict[str, An
     """The function's answer. Raises Conflict with the sentence of a refusal."""
     from lineaviva.carrier.smdp import es2plus
 
-    header = {"functionRequesterIdentifier": operator, "functionCallIdentifier": f"lineaviva smdp {function}"}
+    header = {"functionRequesterIdentifier": operator, "functionCallIdentifier": str(uuid.uuid4())}
     reply = es2plus.handle(function, es2plus.Requester(operator), {"header": header, **body}, clock.now())
     document = dict(reply.body or {})
     status = document["header"]["functionExecutionStatus"]

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from lineaviva.carrier.smdp import es2plus, queries
 from lineaviva.carrier.smdp.es2plus import Requester
 from lineaviva.carrier.smdp.failures import Reply
+from lineaviva.carrier.smdp.models import OrderCall, Profile
 from lineaviva.carrier.smdp.stock import unprotected
 from lineaviva.kernel.errors import Conflict, NotFound
 from tests.carrier.smdp import stock
@@ -23,15 +25,16 @@ Call = Callable[..., Reply]
 FINE = "Executed-Success"
 ICCID = ICCIDS[0]
 EID, EID_2 = "89049032123451234512345678901235", "89049032123451234512345678901236"
-HEADER = {"functionRequesterIdentifier": "TIM", "functionCallIdentifier": "call-1"}
 
 
 @pytest.fixture
 def call(smdp: None, now: datetime) -> Call:
-    """A function of ES2+, by TIM unless told otherwise."""
+    """A function of ES2+, by TIM unless told otherwise, and each call another one."""
+    numbers = count(1)
 
     def call(function: str, operator: str = "tim", **body: Any) -> Reply:
-        return es2plus.handle(function, Requester(operator), {"header": HEADER, **body}, now)
+        header = {"functionRequesterIdentifier": "TIM", "functionCallIdentifier": f"call-{next(numbers)}"}
+        return es2plus.handle(function, Requester(operator), {"header": header, **body}, now)
 
     return call
 
@@ -95,6 +98,92 @@ def test_what_is_ordered_is_not_available_8_2_1_3_3(call: Call) -> None:
 )
 def test_another_operators_profile_is_not_allowed_8_2_1_1_2(call: Call, function: str, body: dict[str, Any]) -> None:
     refused("8.2.1/1.2", lambda: call(function, iccid=OTHER, **body))
+
+
+# --- the same call again ----------------------------------------------------------------------------------------------
+
+
+def named(call: str, requester: str = "TIM") -> dict[str, Any]:
+    return {"header": {"functionRequesterIdentifier": requester, "functionCallIdentifier": call}}
+
+
+@pytest.mark.parametrize(
+    "order",
+    [{"profileType": "plan"}, {"iccid": ICCID}, {"profileType": "plan", "eid": EID}, {"iccid": ICCID, "eid": EID}],
+    ids=lambda order: " ".join(order),
+)
+def test_the_same_call_again_is_answered_as_before(call: Call, order: dict[str, str]) -> None:
+    first = call("downloadOrder", **order, **named("again"))
+    assert status(first) == FINE
+    before = everything()
+    assert call("downloadOrder", **order, **named("again")) == first
+    assert everything() == before
+    assert profile().order_number == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        named("another"),
+        named("again", "Vodafone"),
+        {**named("again"), "eid": EID},
+        # What is joined differently is not the same.
+        named("gain", "TIMa"),
+    ],
+    ids=["call", "requester", "content", "split"],
+)
+def test_another_call_orders_another_profile(call: Call, other: dict[str, Any]) -> None:
+    assert call("downloadOrder", profileType="plan", **named("again")).body["iccid"] == ICCIDS[0]  # type: ignore[index]
+    reply = call("downloadOrder", **{"profileType": "plan", **other})
+    assert (status(reply), (reply.body or {})["iccid"]) == (FINE, ICCIDS[1])
+
+
+def test_another_operators_call_of_that_name_is_its_own(call: Call) -> None:
+    call("downloadOrder", profileType="plan", **named("again"))
+    reply = call("downloadOrder", operator="vodafone", profileType="plan", **named("again"))
+    assert (reply.body or {})["iccid"] == OTHER
+
+
+def test_the_same_call_finds_the_last_of_its_type(call: Call) -> None:
+    for _ in range(5):
+        call("downloadOrder", profileType="plan")
+    last = call("downloadOrder", profileType="plan", **named("again"))
+    assert (last.body or {})["iccid"] == ICCIDS[5]
+    refused("8.2.5/3.7", lambda: call("downloadOrder", profileType="plan"))
+    assert call("downloadOrder", profileType="plan", **named("again")) == last
+
+
+def test_a_call_that_was_refused_is_tried_anew(call: Call, now: datetime) -> None:
+    Profile.objects.filter(profile_type="plan", operator="tim").update(state="unavailable")
+    refused("8.2.5/3.7", lambda: call("downloadOrder", profileType="plan", **named("again")))
+    Profile.objects.filter(iccid=ICCID).update(state="available")
+    assert status(call("downloadOrder", profileType="plan", **named("again"))) == FINE
+
+
+def test_after_its_order_is_confirmed_a_call_of_that_name_is_a_new_one(call: Call) -> None:
+    """Whoever confirms has had the answer; one that names all its calls alike must not get another's profile."""
+    call("downloadOrder", profileType="plan", **named("again"))
+    call("confirmOrder", iccid=ICCIDS[0], matchingId=MATCHING_ID, releaseFlag=True)
+    second = call("downloadOrder", profileType="plan", **named("again"))
+    assert (second.body or {})["iccid"] == ICCIDS[1]
+    assert call("downloadOrder", profileType="plan", **named("again")) == second
+    assert (profile().state, profile(ICCIDS[1]).state) == ("released", "allocated")
+
+
+def test_after_its_order_was_cancelled_the_same_call_orders_anew(call: Call) -> None:
+    call("downloadOrder", iccid=ICCID, **named("again"))
+    call("cancelOrder", iccid=ICCID, finalProfileStatusIndicator="Available")
+    assert profile().state == "available"
+    assert status(call("downloadOrder", iccid=ICCID, **named("again"))) == FINE
+    assert (profile().state, profile().order_number, OrderCall.objects.count()) == ("allocated", 2, 1)
+
+
+def test_a_profile_that_others_ordered_since_is_not_given_away(call: Call) -> None:
+    """The first call's profile went back into stock, and came to be another's order."""
+    call("downloadOrder", profileType="plan", **named("again"))
+    call("cancelOrder", iccid=ICCID, finalProfileStatusIndicator="Available")
+    assert (call("downloadOrder", profileType="plan").body or {})["iccid"] == ICCID
+    assert (call("downloadOrder", profileType="plan", **named("again")).body or {})["iccid"] == ICCIDS[1]
 
 
 # --- confirmOrder ---------------------------------------------------------------------------------------------------
@@ -192,6 +281,26 @@ def test_confirmed_again_otherwise_8_2_1_3_5(call: Call, change: dict[str, Any])
     call("downloadOrder", iccid=ICCID)
     call("confirmOrder", **order)
     refused("8.2.1/3.5", lambda: call("confirmOrder", **{**order, **change}))
+
+
+@pytest.mark.parametrize("installed", [False, True])
+def test_confirmed_again_after_the_phone_was_quicker(
+    call: Call, lpa: Callable[..., Lpa], now: datetime, installed: bool
+) -> None:
+    order = {"iccid": ICCID, "matchingId": MATCHING_ID, "releaseFlag": True}
+    call("downloadOrder", iccid=ICCID)
+    first = call("confirmOrder", **order)
+    phone = lpa()
+    phone.download(MATCHING_ID)
+    if installed:
+        phone.notify(phone.euicc.result(phone.transaction_id, ICCID))
+    before = everything()
+    again = call("confirmOrder", **order)
+    assert again.body == {**(first.body or {}), "eid": phone.euicc.eid}
+    assert everything() == before
+    refused("8.2.1/3.5", lambda: call("confirmOrder", **{**order, "matchingId": None}))
+    refused("8.2.1/3.5", lambda: call("confirmOrder", **{**order, "matchingId": "OTHER"}))
+    refused("8.2.1/3.5", lambda: call("confirmOrder", **{**order, "releaseFlag": False}))
 
 
 # --- releaseProfile -------------------------------------------------------------------------------------------------

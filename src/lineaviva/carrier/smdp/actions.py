@@ -6,6 +6,7 @@ Refusals are the `Failed` of ES2+, since that is where nearly all of them are as
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 from datetime import datetime, timedelta
 
@@ -14,7 +15,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 
 from lineaviva.carrier.smdp.failures import Failed, Failure
-from lineaviva.carrier.smdp.models import Profile
+from lineaviva.carrier.smdp.models import OrderCall, Profile
 from lineaviva.carrier.smdp.states import Event, State, after
 
 # Without letters and digits that look alike; 20 of 31 are 99 random bits.
@@ -22,9 +23,43 @@ _ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 _GROUPS, _IN_GROUP = 4, 5
 
 
+def profile_order(*, operator: str, iccid: str, profile_type: str, eid: str, call: str = "", now: datetime) -> Profile:
+    """Allocate the profile with this ICCID, else the oldest of the type, or link it to the eUICC.
+
+    `call` names who made which call. Made again, it finds the profile that it ordered: the first answer may have been
+    lost. Once the order is confirmed it was not, and who still names another call so means a new order.
+    """
+    digest = _digest(operator, call, iccid, profile_type, eid) if call else ""
+    try:
+        return _order_once(digest, operator, iccid, profile_type, eid, now)
+    except (IntegrityError, Failed):
+        if not OrderCall.objects.filter(digest=digest).exists():
+            raise
+        # It may have come in twice at the same moment, and the other has taken what there was.
+        return _order_once(digest, operator, iccid, profile_type, eid, now)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
 @transaction.atomic
-def profile_order(*, operator: str, iccid: str, profile_type: str, eid: str, now: datetime) -> Profile:
-    """Allocate the profile with this ICCID, else the oldest of the type, or link it to the eUICC."""
+def _order_once(digest: str, operator: str, iccid: str, profile_type: str, eid: str, now: datetime) -> Profile:
+    if not digest:
+        return _order(operator, iccid, profile_type, eid, now)
+    earlier = OrderCall.objects.select_for_update().filter(digest=digest).first()
+    if earlier is not None:
+        profile = Profile.objects.select_for_update().get(pk=earlier.profile_id)
+        if profile.order_number == earlier.order_number and profile.state in (State.ALLOCATED, State.LINKED):
+            return profile
+    profile = _order(operator, iccid, profile_type, eid, now)
+    known = earlier or OrderCall(digest=digest)
+    known.profile, known.order_number, known.at = profile, profile.order_number, now
+    known.save()
+    return profile
+
+
+def _order(operator: str, iccid: str, profile_type: str, eid: str, now: datetime) -> Profile:
     profile = _by_iccid(operator, iccid) if iccid else _of_type(operator, profile_type)
     if profile_type and profile.profile_type != profile_type:
         raise Failed(Failure.TYPE_OTHER, "profileType")
@@ -82,10 +117,11 @@ def _confirm(
 
 
 def _is_confirmed(profile: Profile, eid: str, matching_id: str | None, code_hash: bytes | None, release: bool) -> bool:
-    """Whether it is just as this order would make it."""
+    """Whether it is just as this order would make it, or a phone has taken since what this order released."""
     known = None if profile.confirmation_hash is None else bytes(profile.confirmation_hash)
-    return (
-        profile.state == (State.RELEASED if release else State.CONFIRMED)
+    taken = release and matching_id and profile.state in (State.DOWNLOADED, State.INSTALLED)
+    return bool(
+        (taken or profile.state == (State.RELEASED if release else State.CONFIRMED))
         and eid in ("", profile.eid)
         and matching_id in (None, profile.matching_id or "")
         and code_hash == known

@@ -11,9 +11,12 @@ from django.conf import settings
 
 from lineaviva.carrier.smdp import progress
 from lineaviva.carrier.smdp.models import Progress
+from lineaviva.carrier.smdp.progress import ON_PHONE
 
 PATH = "/gsma/rsp2/es2plus/handleDownloadProgressInfo"
 TIMEOUT = httpx.Timeout(10.0, connect=4.0)
+# An operator that refuses a point which it does not know will refuse it again.
+_NOT_UNDERSTOOD = (400, 422)
 HEADERS = {"Content-Type": "application/json", "X-Admin-Protocol": "gsma/rsp/v2.2.2", "User-Agent": "Lineaviva-SMDP/1"}
 
 
@@ -25,7 +28,13 @@ def tell(url: str, row: Progress) -> tuple[bool, str]:
             answer = client.post(url.rstrip("/") + PATH, content=body, headers=HEADERS)
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         return False, type(error).__name__
-    return answer.is_success and not _failed(answer), f"answered {answer.status_code}"
+    return _taken(answer, row), f"answered {answer.status_code}"
+
+
+def _taken(answer: httpx.Response, row: Progress) -> bool:
+    if row.point in ON_PHONE and answer.status_code in _NOT_UNDERSTOOD:
+        return True
+    return answer.is_success and (row.point in ON_PHONE or not _failed(answer))
 
 
 def _failed(answer: httpx.Response) -> bool:

@@ -5,6 +5,7 @@ An operator sees its own profiles only: another's answer as SGP.22 has it, "not 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -29,12 +30,12 @@ class Requester(NamedTuple):
 
 
 def download_order(requester: Requester, body: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """Reserve a profile: this one, or any of a type (SGP.22 5.3.1)."""
+    """Reserve a profile: this one, or any of a type (SGP.22 5.3.1). The same call again is answered as before."""
     eid, iccid, profile_type = _eid(body), _optional_iccid(body), requests.optional_text(body, "profileType")
     if not iccid and not profile_type:
         raise Failed(Failure.CHOICE_MISSING, "profileType")
     profile = actions.profile_order(
-        operator=requester.operator, iccid=iccid, profile_type=profile_type or "", eid=eid, now=now
+        operator=requester.operator, iccid=iccid, profile_type=profile_type or "", eid=eid, call=_call(body), now=now
     )
     return {"iccid": profile.iccid}
 
@@ -104,14 +105,18 @@ def handle(function: str, requester: Requester, body: dict[str, Any], now: datet
         return failed(refusal.failure, refusal.identifier)
 
 
-def _header(body: dict[str, Any]) -> None:
+def _header(body: dict[str, Any]) -> tuple[str, str]:
     header = body.get("header")
     if header is None:
         raise Failed(Failure.ELEMENT_MISSING, "header")
     if not isinstance(header, dict):
         raise Failed(Failure.FORMAT, "header")
-    requests.text(header, "functionRequesterIdentifier")
-    requests.text(header, "functionCallIdentifier")
+    return requests.text(header, "functionRequesterIdentifier"), requests.text(header, "functionCallIdentifier")
+
+
+def _call(body: dict[str, Any]) -> str:
+    """Who made which call, as its caller says."""
+    return json.dumps(_header(body))
 
 
 def _confirmed(profile: Profile) -> dict[str, Any]:

@@ -71,6 +71,18 @@ class Package(models.Model):
     unprotected = models.BinaryField()
 
 
+class OrderCall(models.Model):
+    """A downloadOrder, by a digest of who made which call: however often it comes, it orders once."""
+
+    digest = models.CharField(max_length=64, unique=True)
+    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="+", db_index=False)
+    order_number = models.PositiveIntegerField()
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"order {self.order_number} of profile {self.profile_id}"
+
+
 class Stage(models.TextChoices):
     AUTHENTICATED = "authenticated"
     DELIVERED = "delivered"  # the bound package was handed out, perhaps more than once
@@ -155,4 +167,7 @@ class Progress(AgendaRow):
 
     class Meta(AgendaRow.Meta):
         verbose_name_plural = "progress"
-        indexes: ClassVar = [*AgendaRow.Meta.indexes]
+        indexes: ClassVar = [
+            *AgendaRow.Meta.indexes,
+            models.Index(fields=["at"], condition=models.Q(state="told"), name="progress_told"),
+        ]

@@ -14,12 +14,23 @@ from lineaviva.carrier.smdp.models import Progress
 
 
 class Point(IntEnum):
-    """notificationPointId."""
+    """notificationPointId: SGP.22 v2's four, and beyond them what operators hear in public APIs of the field.
+
+    v3 has ES2+.HandleNotification for what a phone does with a profile that it has; these numbers, of an interface
+    between an operator and its resellers (CMLink AEP 3.2.17), are what v2's servers tell it by.
+    """
 
     ELIGIBILITY = 1  # and the limit of attempts
     CONFIRMATION = 2
     DOWNLOAD = 3
     INSTALLATION = 4
+    DELETED = 5
+    ENABLED = 101
+    DISABLED = 102
+
+
+# What phones report of a profile that they have: an operator that knows v2's points alone may refuse them.
+ON_PHONE = (Point.DELETED, Point.ENABLED, Point.DISABLED)
 
 
 class Concerned(Protocol):
