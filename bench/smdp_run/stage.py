@@ -50,7 +50,14 @@ class Server:
 
     def memory(self) -> float:
         """MB resident, of all of them."""
-        return sum(_resident(pid) for root in self.pids for pid in _tree(root)) / 1024
+        return self._megabytes("VmRSS:")
+
+    def peak(self) -> float:
+        """The same, at its most so far."""
+        return self._megabytes("VmHWM:")
+
+    def _megabytes(self, line: str) -> float:
+        return sum(_kilobytes(pid, line) for root in self.pids for pid in _tree(root)) / 1024
 
 
 def _tree(pid: int) -> list[int]:
@@ -59,12 +66,12 @@ def _tree(pid: int) -> list[int]:
     return [pid, *(one for child in below for one in _tree(child))]
 
 
-def _resident(pid: int) -> int:
+def _kilobytes(pid: int, name: str) -> int:
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
         return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("VmRSS:")), 0)
+    return next((int(line.split()[1]) for line in lines if line.startswith(name)), 0)
 
 
 # --- rows ---------------------------------------------------------------------------------------------------------

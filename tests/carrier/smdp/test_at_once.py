@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,7 +35,12 @@ Phones = Callable[..., Lpa]
 FINE = "Executed-Success"
 KEY = "a key for tests only, long enough to be taken"
 TIM = Requester("tim")
-HEADER = {"functionRequesterIdentifier": "TIM", "functionCallIdentifier": "1"}
+numbers = count(1)
+
+
+def header(call: str = "") -> dict[str, str]:
+    """Of a call of its own, or of the one that is named."""
+    return {"functionRequesterIdentifier": "TIM", "functionCallIdentifier": call or f"call-{next(numbers)}"}
 
 
 # --- two processes --------------------------------------------------------------------------------------------------
@@ -129,7 +135,8 @@ def test_a_process_that_is_killed_leaves_all_or_nothing_of_each_call(smdp: None,
         released(now, iccid, matching_id=iccid)
     luck = random.Random(9)
     for _ in range(3):
-        waiting = list(Profile.objects.exclude(state="installed").order_by("pk").values_list("iccid", flat=True))
+        # What a killed one's phone had fetched is bound to it, and no other phone can have it.
+        waiting = list(Profile.objects.filter(state="released").order_by("pk").values_list("iccid", flat=True))
         with downloader(certs, now, alone=True, iccids=waiting) as process:
             assert heard(process) == "ready"
             tell(process, "go")
@@ -182,7 +189,7 @@ def test_the_right_code_does_not_slip_in_behind_the_last_wrong_one(lpa: Phones, 
 
 def test_orders_at_once_get_a_profile_each(smdp: None, now: datetime) -> None:
     def order() -> tuple[str, str]:
-        body = {"header": HEADER, "profileType": "plan"}
+        body = {"header": header(), "profileType": "plan"}
         reply = es2plus.handle("downloadOrder", TIM, body, now)
         return status(reply), (reply.body or {}).get("iccid", "")
 
@@ -192,10 +199,21 @@ def test_orders_at_once_get_a_profile_each(smdp: None, now: datetime) -> None:
 
 
 def test_one_profile_ordered_at_once_is_ordered_once(smdp: None, now: datetime) -> None:
-    body = {"header": HEADER, "iccid": ICCIDS[0]}
-    answers = Counter(together(6, lambda: status(es2plus.handle("downloadOrder", TIM, body, now))))
-    assert answers == {FINE: 1, "8.2.1/3.3": 5}
+    def order() -> str:
+        return status(es2plus.handle("downloadOrder", TIM, {"header": header(), "iccid": ICCIDS[0]}, now))
+
+    assert Counter(together(6, order)) == {FINE: 1, "8.2.1/3.3": 5}
     assert profile().order_number == 1
+
+
+@pytest.mark.parametrize("order", [{"iccid": ICCIDS[0]}, {"profileType": "plan"}, {"profileType": "big"}])
+def test_one_call_several_times_at_once_orders_once(smdp: None, now: datetime, order: dict[str, str]) -> None:
+    """Also where it takes the last of its type: there is one "big"."""
+    body = {"header": header("again"), **order}
+    answers = together(6, lambda: es2plus.handle("downloadOrder", TIM, body, now))
+    assert [status(answer) for answer in answers] == [FINE] * 6
+    assert len({(answer.body or {})["iccid"] for answer in answers}) == 1
+    assert list(Profile.objects.exclude(state="available").values_list("state", "order_number")) == [("allocated", 1)]
 
 
 def test_one_matching_id_for_several_orders_at_once_is_given_once(smdp: None, now: datetime) -> None:
@@ -204,7 +222,7 @@ def test_one_matching_id_for_several_orders_at_once_is_given_once(smdp: None, no
     waiting = iter(ICCIDS)
 
     def confirm() -> str:
-        body = {"header": HEADER, "iccid": next(waiting), "matchingId": MATCHING_ID, "releaseFlag": True}
+        body = {"header": header(), "iccid": next(waiting), "matchingId": MATCHING_ID, "releaseFlag": True}
         return status(es2plus.handle("confirmOrder", TIM, body, now))
 
     assert Counter(together(6, confirm)) == {FINE: 1, "8.2.6/3.3": 5}
@@ -232,7 +250,7 @@ def test_the_operator_cancels_while_the_phone_fetches(lpa: Phones, now: datetime
     def act() -> str:
         if next(turn):
             return "phone " + status(phone.fetch())
-        body = {"header": HEADER, "iccid": ICCIDS[0], "finalProfileStatusIndicator": "Available"}
+        body = {"header": header(), "iccid": ICCIDS[0], "finalProfileStatusIndicator": "Available"}
         return "operator " + status(es2plus.handle("cancelOrder", TIM, body, now))
 
     answers = set(together(2, act))

@@ -25,5 +25,7 @@ def test_the_bench_downloads_and_prints_one_object(tmp_path: Path) -> None:
     assert all(found[name] > 0 for name in rates)
     assert found["downloads_per_cpu_s"] < found["floor_per_s"]
     assert (found["database"], found["profile_bytes"], found["downloads"]) == ("sqlite", 12_000, 3)
-    assert found["rss_mb_after"] > 20
+    assert found["memory_downloads"] == 3
+    for when in ("start", "middle", "end"):
+        assert 20 < found[f"rss_mb_{when}"] <= found[f"peak_mb_{when}"]
     assert found["two_processes_times_one"] > 0

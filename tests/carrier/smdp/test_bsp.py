@@ -177,3 +177,14 @@ def test_padding_is_one_bit_and_fewer_zeros_than_a_block(padded: bytes) -> None:
     icv = crypto.cbc_encrypt(SESSION.enc, bytes(16), (1).to_bytes(16, "big"))
     with pytest.raises(BspError, match="padding"):
         Opener(SESSION).decrypted(0x86, [authentic(crypto.cbc_encrypt(SESSION.enc, icv, padded))])
+
+
+@given(st.binary(max_size=200))
+def test_few_blocks_are_chained_as_many_are(data: bytes) -> None:
+    keys = Keys(b"m" * 16, b"e" * 16, b"c" * 16)
+    padded = data + b"\x80" + bytes(-(len(data) + 1) % 16)
+    icv = crypto.cbc_encrypt(keys.enc, bytes(16), (1).to_bytes(16, "big"))
+    segment = Protector(keys).encrypted(0x87, data)[0] if data else b""
+    if segment:
+        assert der.read(segment).value[:-8] == crypto.cbc_encrypt(keys.enc, icv, padded)
+        assert segment[-8:] == crypto.cmac(keys.mac, keys.mcv, segment[:-8])[:8]

@@ -6,6 +6,7 @@ import asn1tools
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from cryptography.hazmat.primitives.kdf.x963kdf import X963KDF
 from hypothesis import given
 from hypothesis import strategies as st
@@ -256,3 +257,30 @@ def test_the_vault_wants_a_long_key_and_gives_keys_by_label() -> None:
     vault = Vault(b"k" * 32)
     assert len(vault.key(b"transactions")) == 32
     assert vault.key(b"transactions") == Vault(b"k" * 32).key(b"transactions") != vault.key(b"other")
+
+
+@given(st.binary(max_size=80))
+def test_a_vaults_key_is_what_hkdf_says(label: bytes) -> None:
+    vault = Vault(b"k" * 32)
+    assert vault.key(label) == HKDFExpand(SHA256(), 32, info=label).derive(vault._root)
+
+
+def test_a_key_that_was_met_is_the_key_that_would_be_read() -> None:
+    _, point = crypto.otpk_make(crypto.NIST)
+    read = crypto.otpk_read(point, crypto.NIST)
+    assert crypto.met(point, crypto.NIST) == read
+    crypto.remember(point, crypto.NIST, read)
+    assert crypto.met(point, crypto.NIST) is read
+    with pytest.raises(ValueError, match="Invalid EC key"):
+        crypto.met(point, crypto.BRAINPOOL)
+
+
+def test_keys_that_were_met_are_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crypto, "_met", {})
+    for number in range(crypto._MOST_MET + 10):
+        crypto.remember(number.to_bytes(2, "big"), crypto.NIST, PUBLIC)
+        assert len(crypto._met) <= crypto._MOST_MET
+    assert len(crypto._met) == 10
+
+
+PUBLIC = crypto.otpk_make(crypto.NIST)[0].public_key()

@@ -242,3 +242,45 @@ def test_more_than_sixteen_megabytes_cannot_be_said() -> None:
     assert der.length(0xFFFFFF) == bytes.fromhex("83ffffff")
     with pytest.raises(DerError):
         der.length(0x1000000)
+
+
+@pytest.mark.parametrize("size", [0, 1, 127, 128, 255, 256, 65_535, 65_536])
+def test_the_header_stands_in_front_of_the_content(size: int) -> None:
+    for tag in (0x04, 0x5F37, 0xBF25):
+        assert der.header(tag, size) + bytes(size) == der.write(tag, bytes(size))
+        assert der.write(tag, bytes(size), b"", b"x") == der.write(tag, bytes(size) + b"x")
+
+
+def test_several_are_taken_at_once_or_the_one_that_is_missing_or_doubled_is_named() -> None:
+    values = der.children(bytes.fromhex("800101810102820103810104"))
+    assert [tlv.value for tlv in der.these(values, 0x82, 0x80)] == [b"\x03", b"\x01"]
+    assert der.these(values[:3], 0x81) == [Tlv(0x81, b"\x81\x01\x02", b"\x02")]
+    with pytest.raises(DerError, match="81 is there 2 times"):
+        der.these(values, 0x80, 0x81)
+    for some in (values, values[:3]):
+        with pytest.raises(DerError, match="83 is missing"):
+            der.these(some, 0x80, 0x83)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([0x04, 0x30, 0x5F37, 0xBF25, 0xDF822C]), st.binary(max_size=300)), max_size=6)
+)
+def test_values_in_a_row_are_read_as_each_alone(parts: list[tuple[int, bytes]]) -> None:
+    raws = [der.write(tag, content) for tag, content in parts]
+    assert der.children(b"".join(raws)) == [der.read(raw) for raw in raws]
+
+
+@given(st.binary(max_size=40))
+def test_a_row_is_refused_where_its_first_value_is(data: bytes) -> None:
+    """Read one by one or all at once, the same bytes are right or wrong."""
+    found, rest = [], data
+    while rest:
+        try:
+            tlv, end = der._next(rest, 0)
+        except DerError:
+            with pytest.raises(DerError):
+                der.children(data)
+            return
+        found.append(tlv)
+        rest = rest[end:]
+    assert der.children(data) == found

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+from base64 import b64encode
 from typing import Any
 
 import pytest
 from django.db import DatabaseError
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lineaviva.carrier.smdp import http
 from lineaviva.carrier.smdp.failures import Failure, Reply, done
 from lineaviva.carrier.smdp.http import MOST_BYTES, Door, Environ, Refused
+from lineaviva.carrier.smdp.requests import encoded, named
 
 PATH = "/gsma/rsp2/es9plus/initiateAuthentication"
 NOTIFY = "/gsma/rsp2/es9plus/handleNotification"
@@ -308,3 +312,34 @@ class Looked:
 
     def close_if_unusable_or_obsolete(self) -> None:
         self._looked.append(self._clock[0])
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(VALUES, st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]), st.sampled_from(["", " ", "\r\n\t"]))
+def test_json_is_read_as_the_library_reads_it(value: Any, encoding: str, space: str) -> None:
+    text = space + json.dumps({"a": value}, ensure_ascii=False) + space
+    assert http._read(text.encode(encoding, "surrogatepass")) == {"a": value}
+
+
+@given(st.binary(max_size=20) | st.text(alphabet='{}[]",:1aé \x00').map(str.encode))
+def test_what_is_no_json_is_none(body: bytes) -> None:
+    try:
+        expected = json.loads(body)
+    except ValueError:
+        with pytest.raises(ValueError, match=r".*"):
+            http._read(body)
+    else:
+        assert http._read(body) == expected or expected != expected
+
+
+@given(st.dictionaries(st.text(max_size=3).filter(lambda name: name.isalnum()), VALUES), st.binary(max_size=40))
+def test_what_is_answered_is_what_the_library_would_write(payload: dict[str, Any], data: bytes) -> None:
+    body = done({**payload, "package": encoded(data), "transactionId": named(data)}).body
+    assert body is not None
+    assert json.loads(http._json(body)) == json.loads(json.dumps(body))
+    assert json.loads(http._json(body))["package"] == b64encode(data).decode()

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from lineaviva.carrier.smdp import ca, crypto, der, packages, templates
 from lineaviva.carrier.smdp.bsp import Keys, Opener, session_keys
-from lineaviva.carrier.smdp.packages import Owner, PackageError, Ppp
+from lineaviva.carrier.smdp.packages import Owner, PackageError, Ppp, read_upp
 from lineaviva.carrier.smdp.templates import Person
+from lineaviva.kernel.iccid import parse_iccid
 from tests.conftest import NOON
 
 RSP = asn1tools.compile_files(str(Path(__file__).parent / "rsp.asn"), "der")
@@ -399,3 +400,22 @@ def test_nobody_else_opens_it(name: str) -> None:
     session.said[name] = other[name]
     with pytest.raises(ValueError, match="C-MAC"):
         opened(session.bound(), session)
+
+
+@pytest.mark.parametrize(
+    ("operator", "iccid", "imsi"),
+    [
+        ("tim", "8939010", "22201"),
+        ("vodafone", "8939100", "22210"),
+        ("windtre", "8939880", "22288"),
+        ("x", "8939010", "22201"),
+    ],
+)
+def test_a_demo_line_has_numbers_of_its_operator(operator: str, iccid: str, imsi: str) -> None:
+    made, other = templates.demo_person(operator), templates.demo_person(operator)
+    assert (made.iccid[:7], made.imsi[:5]) == (iccid, imsi)
+    assert (len(parse_iccid(made.iccid)), len(made.imsi)) == (19, 15)
+    assert made.iccid != other.iccid
+    assert made.ki != other.ki
+    assert iccid not in repr(made)
+    assert read_upp(templates.personalise(templates.demo_template(), made)).iccid == made.iccid

@@ -265,6 +265,151 @@ def test_an_order_that_is_rolled_back_tells_nothing(tim: Operator, lpa: Phones, 
     assert list(Progress.objects.filter(eid=other.euicc.eid).values_list("point", flat=True)) == [1]
 
 
+# --- what the phone does with it ------------------------------------------------------------------------------------
+
+
+def installed(lpa: Phones, clock: FrozenClock) -> Lpa:
+    """A phone that has it, of which the operator has heard all there was."""
+    released(clock.now())
+    phone = lpa()
+    phone.download(MATCHING_ID)
+    phone.notify(phone.euicc.result(phone.transaction_id, ICCIDS[0]))
+    agenda.run_due(clock.now())
+    return phone
+
+
+@pytest.mark.parametrize(("event", "point"), [("enable", 101), ("disable", 102), ("delete", 5)])
+def test_what_a_phone_does_with_it_is_told_once(
+    tim: Operator, lpa: Phones, clock: FrozenClock, event: str, point: int
+) -> None:
+    phone = installed(lpa, clock)
+    tim.heard.clear()
+    raw = phone.euicc.said(event, ICCIDS[0])
+    phone.notify(raw)
+    phone.notify(raw)
+    agenda.run_due(clock.now())
+    ((_, _, body),) = tim.heard
+    assert body == {
+        "header": {
+            "functionRequesterIdentifier": ADDRESS,
+            "functionCallIdentifier": f"progress-{Progress.objects.get(point=point).pk}",
+        },
+        "eid": phone.euicc.eid,
+        "iccid": ICCIDS[0],
+        "profileType": "plan",
+        "timestamp": "2026-11-22T11:00:00Z",
+        "notificationPointId": point,
+        "notificationPointStatus": {"status": "Executed-Success"},
+    }
+
+
+def test_it_is_told_in_the_order_in_which_the_phone_did_it(tim: Operator, lpa: Phones, clock: FrozenClock) -> None:
+    phone = installed(lpa, clock)
+    tim.heard.clear()
+    for event in ("enable", "disable", "enable", "delete"):
+        phone.notify(phone.euicc.said(event, ICCIDS[0]))
+    for _ in range(4):
+        agenda.run_due(clock.now())
+        clock.advance(timedelta(seconds=2))
+    assert [point for point, _ in tim.points()] == [101, 102, 101, 5]
+
+
+def test_one_that_is_not_taken_holds_up_those_after_it_and_no_other_profiles(
+    tim: Operator, lpa: Phones, clock: FrozenClock
+) -> None:
+    phone = installed(lpa, clock)
+    released(clock.now(), ICCIDS[1], matching_id="OTHER")
+    other = lpa()
+    other.download("OTHER")
+    agenda.run_due(clock.now())
+    tim.heard.clear()
+    phone.notify(phone.euicc.said("enable", ICCIDS[0]))
+    tim.status = 500
+    agenda.run_due(clock.now())
+    tim.status = 204
+    tim.heard.clear()
+    phone.notify(phone.euicc.said("disable", ICCIDS[0]))
+    other.notify(other.euicc.said("enable", ICCIDS[1]))
+    agenda.run_due(clock.now())
+    assert sorted((body["iccid"], body["notificationPointId"]) for *_, body in tim.heard) == [
+        (ICCIDS[1], 4), (ICCIDS[1], 101),
+    ]  # fmt: skip
+    for _ in range(6):
+        clock.advance(timedelta(seconds=2))
+        agenda.run_due(clock.now())
+    heard = [body["notificationPointId"] for *_, body in tim.heard if body["iccid"] == ICCIDS[0]]
+    assert heard == [101, 102]
+
+
+def test_a_stuck_one_holds_up_nobody(tim: Operator, lpa: Phones, clock: FrozenClock) -> None:
+    phone = installed(lpa, clock)
+    phone.notify(phone.euicc.said("enable", ICCIDS[0]))
+    phone.notify(phone.euicc.said("disable", ICCIDS[0]))
+    Progress.objects.filter(point=101).update(stuck_reason="nobody answers", look_at=None)
+    tim.heard.clear()
+    agenda.run_due(clock.now())
+    assert [point for point, _ in tim.points()] == [102]
+
+
+def test_what_was_said_earlier_and_comes_later_is_not_told(tim: Operator, lpa: Phones, clock: FrozenClock) -> None:
+    phone = installed(lpa, clock)
+    tim.heard.clear()
+    phone.notify(phone.euicc.said("disable", ICCIDS[0], sequence=7))
+    phone.notify(phone.euicc.said("enable", ICCIDS[0], sequence=6))
+    agenda.run_due(clock.now())
+    assert [point for point, _ in tim.points()] == [102]
+
+
+def test_the_first_word_of_a_phone_may_be_that_it_is_enabled(tim: Operator, lpa: Phones, clock: FrozenClock) -> None:
+    released(clock.now())
+    phone = lpa()
+    phone.download(MATCHING_ID)
+    agenda.run_due(clock.now())
+    tim.heard.clear()
+    phone.notify(phone.euicc.said("enable", ICCIDS[0]))
+    agenda.run_due(clock.now())
+    assert sorted(tim.points()) == [(4, "Executed-Success"), (101, "Executed-Success")]
+
+
+def test_what_was_never_handed_out_is_not_said_to_be_enabled(tim: Operator, lpa: Phones, clock: FrozenClock) -> None:
+    phone = lpa()
+    released(clock.now(), eid=phone.euicc.eid)
+    phone.notify(phone.euicc.said("enable", ICCIDS[0]))
+    phone.notify(phone.euicc.said("enable", ICCIDS[1]))
+    assert Progress.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "answer"),
+    [
+        pytest.param(400, b"", id="400"),
+        pytest.param(422, b"", id="422"),
+        pytest.param(200, b'{"header": {"functionExecutionStatus": {"status": "Failed"}}}', id="failed"),
+    ],
+)
+def test_an_operator_that_does_not_know_the_point_is_not_asked_again(
+    tim: Operator, lpa: Phones, clock: FrozenClock, code: int, answer: bytes
+) -> None:
+    phone = installed(lpa, clock)
+    phone.notify(phone.euicc.said("enable", ICCIDS[0]))
+    tim.status, tim.answer = code, answer
+    agenda.run_due(clock.now())
+    row = Progress.objects.get(point=101)
+    assert (row.state, row.tries, row.answer, row.look_at) == ("told", 1, f"answered {code}", None)
+
+
+def test_a_server_that_is_broken_hears_of_the_phone_later(tim: Operator, lpa: Phones, clock: FrozenClock) -> None:
+    phone = installed(lpa, clock)
+    phone.notify(phone.euicc.said("enable", ICCIDS[0]))
+    tim.status = 503
+    agenda.run_due(clock.now())
+    row = Progress.objects.get(point=101)
+    assert (row.state, row.look_at) == ("waiting", clock.now() + steps.WAITS[0])
+
+
+# --- TLS ------------------------------------------------------------------------------------------------------------
+
+
 def test_the_call_is_made_over_mutual_tls(
     tim: Operator, lpa: Phones, clock: FrozenClock, settings: Any, nist: ca.Authority, tmp_path: Path
 ) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
+from typing import Any
 
 from cryptography import x509
 
@@ -19,11 +21,14 @@ from lineaviva.carrier.smdp.der import DerError, Tlv, children, expect, one, to_
 
 MAX_BYTES = 8192
 _ROLE = "2.23.146.1.2.1."
-_ECDSA_SHA256 = der.write(0x30, der.oid("1.2.840.10045.4.3.2"))
-_KEY_ON = {
-    der.write(0x30, der.oid("1.2.840.10045.2.1"), der.oid(oid)): curve
+ECDSA_SHA256 = der.write(0x30, der.oid("1.2.840.10045.4.3.2"))
+# All that stands in front of the point of a key: there is one encoding of it.
+_KEY = der.oid("1.2.840.10045.2.1")
+_KEY_IN = {
+    der.write(0x30, der.write(0x30, _KEY, der.oid(oid)), der.write(0x03, bytes(66)))[:-65]: curve
     for oid, curve in (("1.2.840.10045.3.1.7", crypto.NIST), ("1.3.36.3.3.2.8.1.1.7", crypto.BRAINPOOL))
 }
+_SUBJECT_KEY_ID = der.oid("2.5.29.14")
 _SERIAL_NUMBER = der.oid("2.5.4.5")
 _ORGANIZATION = der.oid("2.5.4.10")
 _SERVER_AUTH = der.oid("1.3.6.1.5.5.7.3.1")
@@ -89,6 +94,7 @@ class Certificate:
     not_before: datetime
     not_after: datetime
     public_key: crypto.PublicKey = field(repr=False)
+    point: bytes = field(repr=False)
     curve: crypto.Curve = field(repr=False)
     says: Extensions = field(repr=False)
 
@@ -163,19 +169,20 @@ def _read(data: bytes) -> Certificate:
     version, _, inner, issuer, validity, subject, key, *rest = _some(children(signed), 7, 10)
     if version.raw != b"\xa0\x03\x02\x01\x02":
         raise CertificateError("the certificate is not of version 3")
-    if not algorithm.raw == inner.raw == _ECDSA_SHA256:
+    if not algorithm.raw == inner.raw == ECDSA_SHA256:
         raise CertificateError("the certificate is not signed with ECDSA and SHA-256")
     not_before, not_after = _some(children(validity), 2, 2)
     public_key, curve = _key(key)
     return Certificate(
         der=data,
         signed=signed.raw,
-        signature=_bits(signature),
+        signature=bits(signature),
         issuer=issuer.raw,
         subject=subject.raw,
-        not_before=_time(not_before),
-        not_after=_time(not_after),
+        not_before=instant(not_before),
+        not_after=instant(not_after),
         public_key=public_key,
+        point=key.raw[-crypto.POINT_BYTES :],
         curve=curve,
         says=_extensions(one(rest, 0xA3), public_key),
     )
@@ -187,7 +194,7 @@ def _some(found: list[Tlv], least: int, most: int) -> list[Tlv]:
     return found
 
 
-def _bits(tlv: Tlv) -> bytes:
+def bits(tlv: Tlv) -> bytes:
     """The content of a bit string of whole bytes."""
     if tlv.tag != 0x03 or tlv.value[:1] != b"\x00":
         raise DerError("no bit string of whole bytes")
@@ -195,17 +202,20 @@ def _bits(tlv: Tlv) -> bytes:
 
 
 def _key(tlv: Tlv) -> tuple[crypto.PublicKey, crypto.Curve]:
-    algorithm, bits = _some(children(tlv), 2, 2)
-    curve = _KEY_ON.get(algorithm.raw)
+    curve = _KEY_IN.get(tlv.raw[: -crypto.POINT_BYTES])
     if curve is None:
         raise CertificateError("the certificate's key is not on NIST P-256 or brainpoolP256r1")
+    return key_at(tlv.raw[-crypto.POINT_BYTES :], curve), curve
+
+
+def key_at(point: bytes, curve: crypto.Curve) -> crypto.PublicKey:
     try:
-        return crypto.otpk_read(_bits(bits), curve), curve
+        return crypto.otpk_read(point, curve)
     except ValueError:
         raise CertificateError("the certificate's key is no point of its curve") from None
 
 
-def _time(tlv: Tlv) -> datetime:
+def instant(tlv: Tlv) -> datetime:
     """UTCTime until 2049, GeneralizedTime from 2050 on, both to the second and in UTC (RFC 5280 4.1.2.5)."""
     text = tlv.value
     if tlv.tag == 0x17:
@@ -228,81 +238,110 @@ def _texts(name: bytes) -> dict[bytes, str | None]:
     said: dict[bytes, str | None] = {}
     try:
         for part in children(der.read(name)):
-            for pair in children(part):
-                kind, text = _some(children(pair), 2, 2)
-                readable = text.tag in _TEXTS and kind.raw not in said
-                said[kind.raw] = der.to_utf8(text) if readable else None
+            # The maker's part of a name is in each of its certificates, the EID in one.
+            own = _SERIAL_NUMBER in part.raw
+            for kind, text in _attributes(part.raw) if own else _attributes_kept(part.raw):
+                said[kind] = None if kind in said else text
     except DerError:
         return {}
     return said
 
 
+def _attributes(raw: bytes) -> list[tuple[bytes, str | None]]:
+    found = []
+    for pair in children(der.read(raw)):
+        kind, text = _some(children(pair), 2, 2)
+        found.append((kind.raw, der.to_utf8(text) if text.tag in _TEXTS else None))
+    return found
+
+
+_attributes_kept = lru_cache(maxsize=256)(_attributes)
+
+
 # --- extensions -----------------------------------------------------------------------------------------------------
 
 
+Said = dict[str, Any]
+
+
 def _extensions(tlv: Tlv, public_key: crypto.PublicKey) -> Extensions:
-    says, seen = Extensions(), set()
+    found: Said = {}
+    seen = set()
     for extension in children(one(tlv, 0x30)):
-        kind, *critical, content = _some(children(extension), 2, 3)
-        if kind.raw in seen or content.tag != 0x04:
-            raise DerError("an extension is not as it should be")
-        seen.add(kind.raw)
-        reader = _READERS.get(kind.raw)
-        if reader:
-            reader(says, der.read(content.value))
-        elif critical and der.to_boolean(critical[0]):
-            raise CertificateError(f"the certificate has an unknown critical extension {to_oid(kind)}")
-    if not says.subject_key_id:
-        says.subject_key_id = x509.SubjectKeyIdentifier.from_public_key(public_key).digest
-    return says
+        # A maker writes the same into each of its certificates, but for the name of the key.
+        own = extension.raw[2:7] == _SUBJECT_KEY_ID
+        kind, said = _extension(extension.raw) if own else _extension_kept(extension.raw)
+        if kind in seen:
+            raise DerError("an extension is there twice")
+        seen.add(kind)
+        found.update(said)
+    if not found.get("subject_key_id"):
+        found["subject_key_id"] = x509.SubjectKeyIdentifier.from_public_key(public_key).digest
+    return Extensions(**found)
 
 
-def _subject_key_id(says: Extensions, tlv: Tlv) -> None:
-    says.subject_key_id = tlv.value
+def _extension(raw: bytes) -> tuple[bytes, Said]:
+    """Which one it is, and what it says; only read, for it may be kept."""
+    kind, *critical, content = _some(children(der.read(raw)), 2, 3)
+    if content.tag != 0x04:
+        raise DerError("an extension is not as it should be")
+    reader = _READERS.get(kind.raw)
+    if reader:
+        return kind.raw, reader(der.read(content.value))
+    if critical and der.to_boolean(critical[0]):
+        raise CertificateError(f"the certificate has an unknown critical extension {to_oid(kind)}")
+    return kind.raw, {}
 
 
-def _authority_key_id(says: Extensions, tlv: Tlv) -> None:
+_extension_kept = lru_cache(maxsize=256)(_extension)
+
+
+def _subject_key_id(tlv: Tlv) -> Said:
+    return {"subject_key_id": tlv.value}
+
+
+def _authority_key_id(tlv: Tlv) -> Said:
     found = der.maybe(tlv, 0x80)
-    says.authority_key_id = found.value if found else None
+    return {"authority_key_id": found.value if found else None}
 
 
-def _key_usage(says: Extensions, tlv: Tlv) -> None:
+def _key_usage(tlv: Tlv) -> Said:
     if tlv.tag != 0x03 or not 2 <= len(tlv.value) <= 3:
         raise DerError("no key usage")
-    says.signs_data = bool(tlv.value[1] & 0x80)
-    says.signs_certificates = bool(tlv.value[1] & 0x04)
+    return {"signs_data": bool(tlv.value[1] & 0x80), "signs_certificates": bool(tlv.value[1] & 0x04)}
 
 
-def _basic_constraints(says: Extensions, tlv: Tlv) -> None:
+def _basic_constraints(tlv: Tlv) -> Said:
     found = der.maybe(tlv, 0x01)
-    says.is_ca = found is not None and der.to_boolean(found)
+    return {"is_ca": found is not None and der.to_boolean(found)}
 
 
-def _policies(says: Extensions, tlv: Tlv) -> None:
-    for policy in children(tlv):
-        says.role = says.role or _ROLES.get(one(policy, 0x06).raw)
+def _policies(tlv: Tlv) -> Said:
+    roles = [_ROLES.get(one(policy, 0x06).raw) for policy in children(tlv)]
+    return {"role": next(filter(None, roles), None)}
 
 
-def _alternative_names(says: Extensions, tlv: Tlv) -> None:
+def _alternative_names(tlv: Tlv) -> Said:
     found = [name for name in children(tlv) if name.tag == 0x88]
-    says.oid = to_oid(found[0]) if found else None
+    return {"oid": to_oid(found[0]) if found else None}
 
 
-def _extended_key_usage(says: Extensions, tlv: Tlv) -> None:
-    says.serves_tls = any(usage.raw == _SERVER_AUTH for usage in children(tlv))
+def _extended_key_usage(tlv: Tlv) -> Said:
+    return {"serves_tls": any(usage.raw == _SERVER_AUTH for usage in children(tlv))}
 
 
-def _name_constraints(says: Extensions, tlv: Tlv) -> None:
+def _name_constraints(tlv: Tlv) -> Said:
     permitted = der.maybe(tlv, 0xA0)
     names = [_texts(one(subtree, 0xA4).value) for subtree in children(permitted)] if permitted else []
-    says.ranges = tuple(Range(name.get(_ORGANIZATION), name.get(_SERIAL_NUMBER) or "") for name in names)
+    return {"ranges": tuple(Range(name.get(_ORGANIZATION), name.get(_SERIAL_NUMBER) or "") for name in names)}
 
 
-def _nothing(says: Extensions, tlv: Tlv) -> None:
+def _nothing(tlv: Tlv) -> Said:
     """Known, and nothing in it is needed: where a CRL is, or who answers for a CI."""
+    return {}
 
 
-_READERS: dict[bytes, Callable[[Extensions, Tlv], None]] = {
+_READERS: dict[bytes, Callable[[Tlv], Said]] = {
     der.oid(oid): reader
     for oid, reader in (
         ("2.5.29.14", _subject_key_id),

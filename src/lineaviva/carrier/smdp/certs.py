@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509 import load_pem_x509_certificate
 
 from lineaviva.carrier.smdp import crypto
+from lineaviva.carrier.smdp.alike import Makes
 from lineaviva.carrier.smdp.certificates import Certificate, CertificateError, Role, key_of, read_certificate
 
 __all__ = [
@@ -300,6 +301,7 @@ class Euicc:
 class _Eum:
     certificate: Certificate
     server: Server
+    makes: Makes = field(default_factory=Makes)
 
 
 class EuiccTrust:
@@ -317,17 +319,26 @@ class EuiccTrust:
             raise Untrusted("eum_expired", "eum")
         if not eum.server.ci.valid_at(now):
             raise Untrusted("ci_unknown", "eum")
-        certificate = _read(euicc_der, "euicc")
+        try:
+            read = eum.makes.read(euicc_der)
+        except CertificateError:
+            raise Untrusted("bad", "euicc") from None
+        certificate = read.certificate
         if not eum.certificate.issued(certificate):
             raise Untrusted("euicc_signature", "euicc")
         if not certificate.valid_at(now):
             raise Untrusted("euicc_expired", "euicc")
         if certificate.role is not Role.EUICC or not certificate.says.signs_data:
             raise Untrusted("bad", "euicc")
-        return Euicc(_eid(certificate, eum), certificate.public_key, certificate, eum.server)
+        eid = _vouched(read.eid, read.organization, eum)
+        eum.makes.learn(read)
+        return Euicc(eid, certificate.public_key, certificate, eum.server)
 
     def _read_eum(self, der: bytes) -> _Eum:
-        certificate = _read(der, "eum")
+        try:
+            certificate = read_certificate(der)
+        except CertificateError:
+            raise Untrusted("bad", "eum") from None
         server = self._store.by_key_id(certificate.authority_key_id or b"")
         if server is None:
             raise Untrusted("ci_unknown", "eum")
@@ -339,15 +350,7 @@ class EuiccTrust:
         return _Eum(certificate, server)
 
 
-def _read(der: bytes, whose: Literal["eum", "euicc"]) -> Certificate:
-    try:
-        return read_certificate(der)
-    except CertificateError:
-        raise Untrusted("bad", whose) from None
-
-
-def _eid(certificate: Certificate, eum: _Eum) -> str:
-    eid, organization = certificate.holder()
+def _vouched(eid: str | None, organization: str | None, eum: _Eum) -> str:
     if eid is None:
         raise Untrusted("eid_mismatch", "euicc")
     if not any(one.holds(organization, eid) for one in eum.certificate.says.ranges or ()):

@@ -6,6 +6,7 @@ one right encoding (indefinite or padded lengths, padded tags, something behind 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 # Three bytes of length are 16 MiB: more than any profile package, and less than what would hurt.
@@ -46,17 +47,24 @@ def children(within: Tlv | bytes) -> list[Tlv]:
     else:
         data = within
     found, at, end = [], 0, len(data)
-    while at < end:
-        # Nearly every value has one byte of tag and one of length, and all of them are read in each download.
-        if at + 1 < end and (size := data[at + 1]) < 0x80 and (tag := data[at]) & 0x1F != 0x1F and tag:
-            stop = at + 2 + size
-            if stop > end:
-                raise DerError("the value is cut off")
-            found.append(_tlv(Tlv, (tag, data[at:stop], data[at + 2 : stop])))
-            at = stop
-        else:
+    while at + 2 <= end:
+        # All of them are read in each download: with a tag of one byte or two and a length of one, without a call.
+        tag, size, content = data[at], data[at + 1], at + 2
+        if tag & 0x1F == 0x1F and 0x1F <= size < 0x80 and content < end:
+            tag, size, content = tag << 8 | size, data[content], at + 3
+        elif tag & 0x1F == 0x1F or not tag:
+            size = 0x80
+        if size >= 0x80:
             tlv, at = _next(data, at)
             found.append(tlv)
+            continue
+        stop = content + size
+        if stop > end:
+            raise DerError("the value is cut off")
+        found.append(_tlv(Tlv, (tag, data[at:stop], data[content:stop])))
+        at = stop
+    if at < end:
+        raise DerError("the value is cut off")
     return found
 
 
@@ -68,12 +76,27 @@ def one(within: Tlv | list[Tlv], tag: int) -> Tlv:
     return found
 
 
+def these(values: list[Tlv], *tags: int) -> list[Tlv]:
+    """Of these values those with these tags; as `one` for each of them, at the price of one."""
+    found = {tlv.tag: tlv for tlv in values}
+    if len(found) == len(values):
+        try:
+            return [found[tag] for tag in tags]
+        except KeyError:
+            pass
+    return [one(values, tag) for tag in tags]
+
+
 def maybe(within: Tlv | list[Tlv], tag: int) -> Tlv | None:
     """The value with this tag, or None; DerError if it is there twice."""
-    found = [tlv for tlv in (children(within) if isinstance(within, Tlv) else within) if tlv.tag == tag]
-    if len(found) > 1:
-        raise DerError(f"{tag:X} is there {len(found)} times")
-    return found[0] if found else None
+    found = None
+    values = children(within) if isinstance(within, Tlv) else within
+    for tlv in values:
+        if tlv.tag == tag:
+            if found is not None:
+                raise DerError(f"{tag:X} is there {sum(each.tag == tag for each in values)} times")
+            found = tlv
+    return found
 
 
 def expect(data: bytes, tag: int) -> Tlv:
@@ -86,24 +109,35 @@ def expect(data: bytes, tag: int) -> Tlv:
 
 def write(tag: int, *parts: bytes) -> bytes:
     """The value with this tag whose content is `parts`, one behind the other."""
-    content = b"".join(parts)
-    size = len(content)
-    head = tag.to_bytes((tag.bit_length() + 7) // 8 or 1, "big")
-    if size < 0x80:
-        return head + bytes((size,)) + content
-    return head + length(size) + content
+    if len(parts) == 1:
+        return header(tag, len(parts[0])) + parts[0]
+    return b"".join((header(tag, sum(map(len, parts))), *parts))
+
+
+def header(tag: int, size: int) -> bytes:
+    """What stands in front of a content of this many bytes."""
+    return _tag(tag) + (_SHORT[size] if size < 0x80 else length(size))
 
 
 def length(size: int) -> bytes:
     """The length bytes of a content of this many bytes."""
     if size < 0x80:
-        return bytes((size,))
+        return _SHORT[size]
     count = (size.bit_length() + 7) // 8
     if count > _LENGTH_BYTES:
         raise DerError(f"{size} bytes are too many for one value")
     return bytes((0x80 | count,)) + size.to_bytes(count, "big")
 
 
+_SHORT = [bytes((size,)) for size in range(0x80)]
+
+
+@lru_cache(maxsize=1024)
+def _tag(tag: int) -> bytes:
+    return tag.to_bytes((tag.bit_length() + 7) // 8 or 1, "big")
+
+
+@lru_cache(maxsize=1024)
 def is_constructed(tag: int) -> bool:
     while tag > 0xFF:
         tag >>= 8

@@ -55,7 +55,7 @@ class Download(NamedTuple):
     @property
     def public_key(self) -> crypto.PublicKey:
         """The eUICC's, whose certificate was believed when the session began."""
-        return crypto.otpk_read(self.point, crypto.CURVES[self.curve])
+        return crypto.met(self.point, crypto.CURVES[self.curve])
 
 
 class Prepared(NamedTuple):

@@ -51,10 +51,12 @@ def initiate_authentication(body: dict[str, Any], now: datetime) -> dict[str, An
     key = serving.transaction_key()
     transaction_id = transactions.made(key, now)
     ours = transactions.challenge(key, transaction_id, info.svn, server.ci.subject_key_id, ci)
-    parts = ((0x80, transaction_id), (0x81, challenge), (0x83, address.encode()), (0x84, ours))
-    signed = der.write(0x30, *(der.write(tag, value) for tag, value in parts))
+    write = der.write
+    signed = write(
+        0x30, write(0x80, transaction_id), write(0x81, challenge), write(0x83, address.encode()), write(0x84, ours)
+    )
     return {
-        "transactionId": transaction_id.hex().upper(),
+        "transactionId": requests.named(transaction_id),
         "serverSigned1": requests.encoded(signed),
         "serverSignature1": requests.encoded(der.write(_SIGNATURE, server.auth.sign(signed))),
         "euiccCiPKIdToBeUsed": requests.encoded(der.write(0x04, ci)),
@@ -76,7 +78,8 @@ def authenticate_client(body: dict[str, Any], now: datetime) -> dict[str, Any]:
         matching_id=signed.matching_id,
         abilities=signed.abilities,
         ci=server.ci.subject_key_id,
-        public_key=euicc.public_key,
+        point=euicc.certificate.point,
+        curve=euicc.certificate.curve.name,
     )
     smdp_signed = smdp_signature = b""
 
@@ -87,8 +90,9 @@ def authenticate_client(body: dict[str, Any], now: datetime) -> dict[str, Any]:
         return smdp_signature
 
     offer = offers.begin(candidate, sign, now)
+    crypto.remember(euicc.certificate.point, euicc.certificate.curve, euicc.public_key)
     return {
-        "transactionId": transaction_id.hex().upper(),
+        "transactionId": requests.named(transaction_id),
         "profileMetadata": requests.encoded(offer.metadata),
         "smdpSigned2": requests.encoded(smdp_signed),
         "smdpSignature2": requests.encoded(der.write(_SIGNATURE, smdp_signature)),
@@ -111,9 +115,10 @@ def _chosen(info: Info) -> tuple[Server, bytes]:
 
 def _authentic(response: Tlv, now: datetime) -> tuple[Euicc, Tlv, bytes]:
     """The eUICC, euiccSigned1 and euiccSignature1, once its certificates and its signature are right."""
-    (choice,) = der.children(response)[:1] or (None,)
-    if choice is None or choice.tag not in (_OK, _ERROR) or choice.raw != response.value:
+    choices = der.children(response)
+    if len(choices) != 1 or choices[0].tag not in (_OK, _ERROR):
         raise DerError("no AuthenticateServerResponse")
+    choice = choices[0]
     if choice.tag == _ERROR:
         code = der.to_integer(der.one(choice, 0x02))
         raise Failed(Failure.CI_UNKNOWN if code == _CI_UNKNOWN_TO_EUICC else Failure.EUICC_GAVE_UP)

@@ -28,7 +28,11 @@ _KINDS = {0x80: "install", 0x40: "enable", 0x20: "disable", 0x10: "delete"}
 _INSTALLED = "installed"
 _KEEP = """INSERT INTO carrier_smdp_notice (digest, kind, eid, iccid, profile_id, sequence, result, raw, received_at)
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (digest) DO NOTHING"""
-_PHONE = {"enable": "enabled", "disable": "disabled", "delete": "deleted"}
+_PHONE = {
+    "enable": ("enabled", Point.ENABLED),
+    "disable": ("disabled", Point.DISABLED),
+    "delete": ("deleted", Point.DELETED),
+}
 log = logging.getLogger(__name__)
 
 
@@ -137,12 +141,16 @@ def _said(eid: str, metadata: Metadata, now: datetime) -> int | None:
         return None
     if metadata.kind == "install":
         return profile.pk
-    if metadata.sequence > profile.phone_sequence:
-        profile.phone, profile.phone_sequence = _PHONE[metadata.kind], metadata.sequence
+    told = Told(profile.pk, profile.operator)
     state = after(profile.state, Event.INSTALL) if profile.transaction_id else None
     if state is not None:
         profile.state, profile.failure = state, ""
-        progress.note(Told(profile.pk, profile.operator), Point.INSTALLATION, eid, None, now)
+        progress.note(told, Point.INSTALLATION, eid, None, now)
+    if metadata.sequence > profile.phone_sequence:
+        profile.phone, point = _PHONE[metadata.kind]
+        profile.phone_sequence = metadata.sequence
+        if profile.transaction_id:
+            progress.note(told, point, eid, None, now)
     profile.changed_at = now
     profile.save(update_fields=["phone", "phone_sequence", "state", "failure", "changed_at"])
     return profile.pk
@@ -150,11 +158,12 @@ def _said(eid: str, metadata: Metadata, now: datetime) -> int | None:
 
 def _metadata(tlv: Tlv) -> Metadata:
     parts = der.children(tlv)
-    operation = der.one(parts, 0x81).value
+    number, profile_operation, address = der.these(parts, 0x80, 0x81, 0x0C)
+    operation = profile_operation.value
     if len(operation) != 2 or operation[0] > 7 or operation[1] not in _KINDS:
         raise DerError("no one operation")
-    der.to_utf8(der.one(parts, 0x0C))
-    sequence = der.to_integer(der.one(parts, 0x80))
+    der.to_utf8(address)
+    sequence = der.to_integer(number)
     if not 0 <= sequence < 1 << 63:
         raise DerError("no sequence number")
     iccid = der.maybe(parts, 0x5A)
@@ -163,7 +172,9 @@ def _metadata(tlv: Tlv) -> Metadata:
 
 def digits(swapped: bytes) -> str:
     """The ICCID of its ten bytes, whose half bytes are swapped and whose 20th may be a filler."""
-    text = "".join(f"{byte & 0xF:X}{byte >> 4:X}" for byte in swapped).removesuffix("F")
+    pairs = swapped.hex().upper()
+    # Every second digit and every first, in turns.
+    text = "".join(map("".join, zip(pairs[1::2], pairs[::2], strict=True))).removesuffix("F")
     if len(swapped) != 10 or not text.isdigit():
         raise DerError("no ICCID")
     return text

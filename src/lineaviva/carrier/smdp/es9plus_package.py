@@ -52,7 +52,7 @@ def get_bound_profile_package(body: dict[str, Any], now: datetime) -> dict[str, 
     bpp = packages.rebind(head, package.segments, transaction_id, said.otpk, server.pb.sign)
     if not downloads.deliver(found, said.otpk, head, now):
         raise Failed(Failure.PROFILE_UNAVAILABLE)
-    return {"transactionId": transaction_id.hex().upper(), "boundProfilePackage": requests.encoded(bpp)}
+    return {"transactionId": requests.named(transaction_id), "boundProfilePackage": requests.encoded(bpp)}
 
 
 def _said(response: Tlv, found: Download, transaction_id: bytes) -> Said:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from lineaviva.carrier.smdp import der
@@ -11,6 +12,7 @@ from lineaviva.carrier.smdp.der import DerError, Tlv
 _SVN, _VERIFICATION, _SIGNING = 0x82, 0xA9, 0xAA
 _PROFILE_VERSION, _RESOURCES, _FORBIDDEN = 0x81, 0x84, 0x99
 _FREE_MEMORY = 0x82
+_USUAL_BYTES = 512
 _MAJOR = 2  # of the specification that this server speaks
 
 
@@ -18,8 +20,8 @@ class Info(NamedTuple):
     """Of both infos: the specification version (3 bytes), and the CI keys that it verifies and signs under."""
 
     svn: bytes
-    verification: list[bytes]
-    signing: list[bytes]
+    verification: tuple[bytes, ...]
+    signing: tuple[bytes, ...]
 
     @property
     def supported(self) -> bool:
@@ -44,10 +46,10 @@ class Abilities(NamedTuple):
 
 def read_info(parts: list[Tlv]) -> Info:
     """Of the parts of either info. Raises DerError."""
-    svn = der.one(parts, _SVN).value
-    if len(svn) != 3:
+    svn, verification, signing = der.these(parts, _SVN, _VERIFICATION, _SIGNING)
+    if len(svn.value) != 3:
         raise DerError("a version has three bytes")
-    return Info(svn, _key_ids(der.one(parts, _VERIFICATION)), _key_ids(der.one(parts, _SIGNING)))
+    return Info(svn.value, _key_ids(verification.raw), _key_ids(signing.raw))
 
 
 def read_abilities(parts: list[Tlv]) -> Abilities:
@@ -70,8 +72,14 @@ def bits(bit_string: Tlv) -> int:
     return value[1] if len(value) > 1 else 0
 
 
-def _key_ids(within: Tlv) -> list[bytes]:
-    found = der.children(within)
+def _key_ids(raw: bytes) -> tuple[bytes, ...]:
+    # The same for all eUICCs of a make. A long one is some stranger's, and not worth the memory.
+    return _read_key_ids(raw) if len(raw) <= _USUAL_BYTES else _read_key_ids.__wrapped__(raw)
+
+
+@lru_cache(maxsize=256)
+def _read_key_ids(raw: bytes) -> tuple[bytes, ...]:
+    found = der.children(der.read(raw))
     if any(one.tag != 0x04 for one in found):
         raise DerError("a key identifier is an octet string")
-    return [one.value for one in found]
+    return tuple(one.value for one in found)

@@ -112,6 +112,9 @@ def failed(failure: Failure, identifier: str = "") -> Reply:
     return Reply(200, {"header": {"functionExecutionStatus": status}})
 
 
+SUCCESS = {"functionExecutionStatus": {"status": "Executed-Success"}}
+
+
 def done(payload: dict[str, Any]) -> Reply:
     """The reply of a function that did what it was asked."""
-    return Reply(200, {"header": {"functionExecutionStatus": {"status": "Executed-Success"}}, **payload})
+    return Reply(200, {"header": SUCCESS, **payload})

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from lineaviva.carrier.smdp import crypto, downloads, progress
+from lineaviva.carrier.smdp import downloads, progress, sweeping
 from lineaviva.carrier.smdp.euicc_info import Abilities
 from lineaviva.carrier.smdp.failures import Failed, Failure
 from lineaviva.carrier.smdp.fast import at, locks, run, whole
@@ -21,14 +21,18 @@ _SWEEP_ONE_IN = 200
 
 
 class Candidate(NamedTuple):
-    """An eUICC that proved who it is, and what it asks for. `ci`: key id of the CI under which the server signs."""
+    """An eUICC that proved who it is, and what it asks for.
+
+    `ci`: key id of the CI under which the server signs. `point`, of `curve`: the eUICC's public key.
+    """
 
     transaction_id: str
     eid: str
     matching_id: str
     abilities: Abilities
     ci: bytes
-    public_key: crypto.PublicKey
+    point: bytes
+    curve: str
 
 
 class Offer(NamedTuple):
@@ -90,7 +94,7 @@ def begin(candidate: Candidate, sign: Callable[[Offer], bytes], now: datetime) -
             otpk = downloads.last_otpk(found.profile_id, candidate.ci) if found.state == State.DOWNLOADED else b""
             offer = Offer(found.metadata, found.needs_confirmation, otpk)
             if random.randrange(_SWEEP_ONE_IN) == 0:  # noqa: S311 - nothing to guess
-                downloads.sweep(now)
+                sweeping.sweep(now)
             if _opened(candidate, found, sign(offer), now):
                 progress.note(found, Point.ELIGIBILITY, candidate.eid, None, now)
                 return offer
@@ -104,8 +108,7 @@ def _opened(candidate: Candidate, found: _Waiting, signature: bytes, now: dateti
     """False where the transaction has a session already, or the eUICC has tried too often."""
     ends = now + timedelta(seconds=settings.SMDP_SESSION_SECONDS)
     order = (found.profile_id, found.order_number, candidate.eid)
-    key = candidate.public_key
-    proof = (candidate.ci, crypto.point(key), key.curve.name, signature)
+    proof = (candidate.ci, candidate.point, candidate.curve, signature)
     row = (candidate.transaction_id, *order, *proof, b"", b"", at(now), at(ends))
     return bool(run(_BEGIN, (*row, *order, settings.SMDP_DOWNLOAD_ATTEMPTS), last=True).rowcount)
 

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from lineaviva.carrier.smdp import bsp, der
@@ -214,18 +215,23 @@ def head(ppp: Ppp, metadata: bytes, *, shared_secret: bytes, host_id: bytes, eid
     store = session.authenticated(0x88, metadata)
     keys = (write(0x80, ppp.ppk.mcv), write(0x81, ppp.ppk.enc), write(0x82, ppp.ppk.mac))
     replace = session.encrypted(0x87, write(0xBF26, *keys))
-    crt = (write(0x80, bytes((bsp.KEY_TYPE,))), write(0x81, bytes((bsp.KEY_BYTES,))), write(0x84, host_id))
-    agreed = write(0xA6, *crt) + write(0x5F49, otpk_dp)
+    agreed = _crt(host_id) + write(0x5F49, otpk_dp)
     return write(0x30, agreed, write(0xA0, *configure), write(0xA1, *store), write(0xA2, *replace))
+
+
+@lru_cache(maxsize=16)
+def _crt(host_id: bytes) -> bytes:
+    parts = (write(0x80, bytes((bsp.KEY_TYPE,))), write(0x81, bytes((bsp.KEY_BYTES,))), write(0x84, host_id))
+    return write(0xA6, *parts)
 
 
 def rebind(
     head: bytes, segments86: bytes, transaction_id: bytes, otpk_euicc: bytes, sign: Callable[[bytes], bytes]
 ) -> bytes:
     """The BF36 of a `head`, for any session with the same one-time keys: only the signature is new (SGP.22 3.1.3)."""
-    parts = der.children(der.expect(head, 0x30))
-    crt, otpk_dp, sequences = one(parts, 0xA6), one(parts, 0x5F49), parts[2:]
+    crt, otpk_dp, *sequences = der.children(der.expect(head, 0x30))
     # InitialiseSecureChannel (SGP.22 5.5.1): the signature is over its parts and the eUICC's one-time key.
     said = _INSTALL + write(0x80, transaction_id) + crt.raw + otpk_dp.raw
     channel = write(0xBF23, said, write(0x5F37, sign(said + write(0x5F49, otpk_euicc))))
-    return write(0xBF36, channel, *(tlv.raw for tlv in sequences), write(0xA3, segments86))
+    tail = der.header(0xA3, len(segments86))
+    return write(0xBF36, channel, *(tlv.raw for tlv in sequences), tail, segments86)

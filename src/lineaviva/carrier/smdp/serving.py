@@ -35,7 +35,8 @@ def address() -> str:
 
 def is_address(asked: str) -> bool:
     """Whether it is one of this server's; host names have no case."""
-    return any(asked.lower() == known.lower() for known in settings.SMDP_ADDRESSES)
+    known: list[str] = settings.SMDP_ADDRESSES
+    return asked in known or asked.lower() in [one.lower() for one in known]
 
 
 def reset() -> None:

@@ -7,8 +7,11 @@ value with a tag of its own; a file is a row of settings (A1), offsets (82) and 
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from stdnum import luhn
 
 from lineaviva.carrier.smdp import der
 from lineaviva.carrier.smdp.der import Tlv, children, one, write
@@ -152,6 +155,23 @@ def _imsi(imsi: str) -> bytes:
 
 _ZEROS = "0" * 19
 _USIM_AID = bytes.fromhex("A0000000871002FF33FF018900000100")
+
+
+# ICCIDs begin with telecommunications, Italy and the issuer (ITU-T E.118); IMSIs with Italy and the network.
+_NETWORKS = {"tim": ("8939010", "22201"), "vodafone": ("8939100", "22210"), "windtre": ("8939880", "22288")}
+
+
+def demo_person(operator: str = "tim") -> Person:
+    """The numbers and secrets of a line that no network knows, drawn by chance; an operator unknown here has TIM's."""
+    issuer, network = _NETWORKS.get(operator, _NETWORKS["tim"])
+    digits = issuer + _digits(11)
+    imsi, pin, puk = network + _digits(10), _digits(4), _digits(8)
+    iccid = digits + luhn.calc_check_digit(digits)
+    return Person(iccid, imsi, secrets.token_bytes(16), secrets.token_bytes(16), pin1=pin, puk1=puk)
+
+
+def _digits(many: int) -> str:
+    return "".join(secrets.choice("0123456789") for _ in range(many))
 
 
 def demo_template(size: int = 0) -> bytes:
