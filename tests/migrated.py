@@ -50,7 +50,7 @@ def home(program: str, folder: Path) -> None:
 def world(home_of_keeper: Path) -> None:
     """Put all databases of a sandbox where `lineaviva serve --sandbox` in this home finds them and goes on at once."""
     place = World(home_of_keeper, 0)
-    for part, program in {"provider": "provider", **dict.fromkeys(CARRIERS, "carrier")}.items():
+    for part, program in {"provider": "provider", **dict.fromkeys((*CARRIERS, "smdp"), "carrier")}.items():
         place.folder(part).mkdir(parents=True)
         home(program, place.folder(part))
     place.folder("migrated").write_text(running.migrations_version())

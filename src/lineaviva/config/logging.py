@@ -12,12 +12,14 @@ import structlog
 
 # Numbers that must never be whole in a log: MSISDN, ICCID, EID, IMSI, card numbers.
 _LONG_NUMBER = re.compile(r"\+?\d{5,}(\d{4})\b")
-_ACTIVATION_CODE = re.compile(r"(?i)LPA:1\$[^\s\"']+|\b1\$[\w.-]+\$[^\s\"']*")
+# Addresses that open something for whoever has them: a line's renewal, an eSIM, an account, an operator's reports.
+_SECRET_PATH = re.compile(r"(/(?:r|e|sign-in|es2plus/[\w.-]+)/)[^/\s\"'?]{12,}")
+_ACTIVATION_CODE = re.compile(r"(?i)LPA:1\$[^\s\"']+|\b1\$[\w.-]+\$[^\s\"']*|(?<=carddata=)[^\s\"'&]+")
 
 
 def mask_text(text: str) -> str:
-    """`text` with long numbers cut to their last four digits and activation codes left out."""
-    return _LONG_NUMBER.sub(r"…\1", _ACTIVATION_CODE.sub("[activation code]", text))
+    """`text` with long numbers cut to their last four digits; activation codes and the keys in our links left out."""
+    return _LONG_NUMBER.sub(r"…\1", _SECRET_PATH.sub(r"\1[key]", _ACTIVATION_CODE.sub("[activation code]", text)))
 
 
 def _mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

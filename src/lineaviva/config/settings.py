@@ -13,7 +13,7 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from lineaviva.config import env, esim, wiring
+from lineaviva.config import delivery, env, esim, wiring
 from lineaviva.kernel.keyfile import key_kept
 
 PROGRAM = env.text("LINEAVIVA_PROGRAM", "keeper", "What this process is: keeper, carrier or provider (the sandbox's).")
@@ -60,6 +60,7 @@ _KEEPER = [
     "lineaviva.keeper.orders",
     "lineaviva.keeper.payments",
     "lineaviva.keeper.activation",
+    "lineaviva.keeper.delivery",
     "lineaviva.keeper.receipts",
     "lineaviva.keeper.web",
     "allauth",
@@ -79,7 +80,7 @@ _CARRIER = [
     "lineaviva.carrier.tmf",
     "lineaviva.sandbox.carriers",
 ]
-_PROVIDER = ["lineaviva.sandbox.provider", "lineaviva.sandbox.mail"]
+_PROVIDER = ["lineaviva.sandbox.provider", "lineaviva.sandbox.mail", "lineaviva.sandbox.phone"]
 _APPS = {
     "keeper": _DJANGO + _KEEPER,
     "carrier": ["django.contrib.staticfiles", *_CARRIER],
@@ -260,6 +261,7 @@ DEFAULT_FROM_EMAIL = env.text("LINEAVIVA_MAIL_FROM", "Lineaviva <lineaviva@local
 
 PAYMENT_PROVIDERS = wiring.PAYMENT_PROVIDERS
 GATEWAYS = wiring.GATEWAYS
+PROFILE_GATEWAYS = wiring.PROFILE_GATEWAYS
 CATALOGUE_READERS = wiring.CATALOGUE_READERS
 CHANNELS = wiring.CHANNELS
 
@@ -298,6 +300,13 @@ SANDBOX_MAIL = (
     env.text("LINEAVIVA_SANDBOX_MAIL", "", "Where the sandbox keeps mails, if not under its home (provider only).")
     or f"{HOME}/sandbox/mail"
 )
+SANDBOX_PHONE = (
+    env.text("LINEAVIVA_SANDBOX_PHONE", "", "Where the sandbox's phone is, if not under its home (provider only).")
+    or f"{HOME}/sandbox/phone"
+)
+SANDBOX_PHONE_CERTS = env.text(
+    "LINEAVIVA_SANDBOX_PHONE_CERTS", "", "Folder of the test CI that the sandbox's phone trusts (provider only)."
+)
 CARRIER_OPERATOR = env.text(
     "LINEAVIVA_CARRIER_OPERATOR",
     "",
@@ -325,6 +334,12 @@ SMDP_DOWNLOAD_ATTEMPTS, SMDP_CONFIRMATION_ATTEMPTS = esim.DOWNLOAD_ATTEMPTS, esi
 SMDP_ORDER_DAYS, SMDP_KEPT_DAYS = esim.ORDER_DAYS, esim.KEPT_DAYS
 SMDP_CLIENTS = esim.CLIENTS or str(HOME / "smdp" / "clients")
 SMDP_OPERATOR_URLS, SMDP_OPERATOR_CERT, SMDP_OPERATOR_CA = esim.OPERATOR_URLS, esim.OPERATOR_CERT, esim.OPERATOR_CA
+
+ES2_URLS, ES2_CERTS, ES2_CA = delivery.ES2_URLS, delivery.ES2_CERTS, delivery.ES2_CA
+ES2_PROFILE_TYPES, ES2_TOKENS = delivery.ES2_PROFILE_TYPES, delivery.ES2_TOKENS
+ES2_REQUESTERS, ES2_ADDRESSES = delivery.ES2_REQUESTERS, delivery.ES2_ADDRESSES
+ESIM_WAIT_HOURS, INSTALL_LINK = delivery.ESIM_WAIT_HOURS, delivery.INSTALL_LINK
+ESIMGO_URL, ESIMGO_KEY, ESIMGO_BUNDLES = delivery.ESIMGO_URL, delivery.ESIMGO_KEY, delivery.ESIMGO_BUNDLES
 
 METRICS_TOKEN = env.secret(
     "LINEAVIVA_METRICS_TOKEN", "", "Whoever asks for /metrics must bear it; empty: there is no such page."

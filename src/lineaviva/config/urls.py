@@ -10,6 +10,8 @@ from lineaviva.keeper.web.views import (
     account,
     counter,
     errors,
+    es2plus,
+    esim,
     home,
     lines,
     orders,
@@ -64,6 +66,13 @@ _ORDER = [
     path("receipt.pdf", receipts.receipt_pdf, name="receipt_pdf"),
 ]
 
+_ESIM = [
+    path("", esim.esim, name="esim"),
+    path("resend/", esim.esim_resend, name="esim_resend"),
+    path("replace/", esim.esim_replace, name="esim_replace"),
+    path("installed/", esim.esim_installed, name="esim_installed"),
+]
+
 urlpatterns = [
     path("", home.home, name="home"),
     path("lines/add/", lines.line_add, name="line_add"),
@@ -71,6 +80,8 @@ urlpatterns = [
     path("lines/export/", transfer.line_export, name="line_export"),
     path("lines/<int:line_id>/", include(_LINE)),
     path("orders/<slug:code>/", include(_ORDER)),
+    path("esim/<slug:code>/", include(_ESIM)),
+    path("e/<str:token>/", esim.install_link, name="install_link"),
     path("receipts/", receipts.receipts, name="receipts"),
     path("proof/<str:token>/", receipts.proof, name="proof"),
     path("r/<str:token>/", renew.reminder_link, name="reminder_link"),
@@ -80,6 +91,11 @@ urlpatterns = [
     path("counter/", counter.counter, name="counter"),
     path("account/", include(_ACCOUNT)),
     path("webhooks/<slug:source>", webhooks.webhook, name="webhook"),
+    path(
+        "es2plus/<slug:operator>/<str:token>/gsma/rsp2/es2plus/handleDownloadProgressInfo",
+        es2plus.progress,
+        name="es2plus_progress",
+    ),
     path("healthz", shell.healthz, name="healthz"),
     path("metrics", metrics, name="metrics"),
     path("manifest.webmanifest", shell.manifest, name="manifest"),

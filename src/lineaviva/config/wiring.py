@@ -11,6 +11,11 @@ GATEWAYS = {
     "tmf": "lineaviva.keeper.activation.tmf.adapter.TmfGateway",
 }
 
+PROFILE_GATEWAYS = {
+    "es2plus": "lineaviva.keeper.delivery.es2plus.adapter.Es2PlusGateway",
+    "esimgo": "lineaviva.keeper.delivery.esimgo.adapter.EsimGoGateway",
+}
+
 CATALOGUE_READERS = {
     "tmf": "lineaviva.keeper.catalogue.tmf.reader.TmfCatalogue",
 }

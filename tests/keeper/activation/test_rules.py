@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -16,6 +16,7 @@ from lineaviva.keeper.activation.rules import (
     after_answer,
     handed_over,
     happened_at,
+    plan_ends,
 )
 
 SOON, LATE = timedelta(seconds=19), timedelta(seconds=20)
@@ -92,3 +93,20 @@ def test_when_it_happened(done_at: datetime | None, sent_at: datetime | None, ex
 def test_the_person_is_told_the_reference() -> None:
     assert "LV-X, sent 5 times" in handed_over("not_found", reference="LV-X", sends=5)
     assert "Do not refund" in handed_over("unknown", reference="LV-X", sends=1)
+
+
+@pytest.mark.parametrize(
+    ("told", "months", "days", "expected"),
+    [
+        (None, 1, None, date(2026, 2, 28)),
+        (None, None, 28, date(2026, 2, 28)),
+        (None, None, 30, date(2026, 3, 2)),
+        (None, 12, None, date(2027, 1, 31)),
+        (date(2026, 2, 15), 1, None, date(2026, 2, 15)),
+        (None, None, None, None),
+    ],
+)
+def test_when_a_plan_of_the_last_of_january_ends(
+    told: date | None, months: int | None, days: int | None, expected: date | None
+) -> None:
+    assert plan_ends(date(2026, 1, 31), told=told, months=months, days=days) == expected

@@ -13,7 +13,7 @@ from lineaviva.keeper.activation.tmf import adapter
 from lineaviva.keeper.catalogue.actions import catalogue_refresh
 from lineaviva.keeper.catalogue.models import Offering
 from lineaviva.keeper.lines.actions import line_remove
-from lineaviva.keeper.lines.models import LineEvent
+from lineaviva.keeper.lines.models import Line, LineEvent
 from lineaviva.keeper.payments.queries import money_balance
 from lineaviva.keeper.reminders.actions import reminders_plan
 from lineaviva.keeper.reminders.models import Reminder
@@ -81,6 +81,9 @@ def test_a_plan_is_ordered_and_not_topped_up(way: Way, carrier: CarrierProcess) 
     assert money_balance() == delivered(200)
     event = LineEvent.objects.get(reference=f"order:{order.code}")
     assert (event.kind, event.amount_minor, event.extends) == ("plan", 200, True)
+    # The operator's books do not tell until when, and this offering does not say how long it is.
+    line = Line.objects.get(pk=order.line_id)
+    assert (line.plan, line.plan_expires_on) == ("TIM Base e Chat", None)
     products = carrier.get(PRODUCT, **{"realizingResource.value": order.line.msisdn}).json()
     assert [one.get("productOffering", {}).get("id") for one in products] == ["prepaid-line", "tim-base-e-chat"]
 

@@ -15,7 +15,7 @@ from lineaviva.keeper.activation import errors, rules
 from lineaviva.keeper.activation.models import Activation, ActivationState
 from lineaviva.keeper.activation.ports import Result
 from lineaviva.keeper.activation.queries import activation_of, dates_of
-from lineaviva.keeper.lines.actions import line_event_record
+from lineaviva.keeper.lines.actions import line_event_record, line_plan_change
 from lineaviva.keeper.lines.models import Line
 from lineaviva.keeper.orders.actions import order_activate, order_fail
 from lineaviva.keeper.orders.models import OrderState, ProductOrder
@@ -31,13 +31,28 @@ _OPEN = (ActivationState.WAITING, ActivationState.SENT, ActivationState.UNKNOWN)
 
 @transaction.atomic
 def activation_begin(*, order: ProductOrder, now: datetime) -> Activation | None:
-    """The activation of a paid order, due at once, or the one that is there; None for an order that is not paid."""
+    """The activation of a paid order, due at once, or the one that is there; None for an order that is not paid.
+
+    One that comes with an eSIM profile is held: the step that hands profiles out (delivery) lets it go on.
+    """
     if order.state != OrderState.PAID:
         return activation_of(order)
+    state = ActivationState.HELD if order.with_profile else ActivationState.WAITING
     activation, _ = Activation.objects.get_or_create(
-        order=order, defaults={"reference": f"LV-{order.code}", "created_at": now, "look_at": now}
+        order=order, defaults={"reference": f"LV-{order.code}", "state": state, "created_at": now, "look_at": now}
     )
     return activation
+
+
+@transaction.atomic
+def activation_release(*, activation: Activation, now: datetime) -> Activation:
+    """Let one that is held go on, at once. Quiet for one that is not held (any more)."""
+    row = agenda.locked(Activation, activation.pk)
+    if row.state == ActivationState.HELD:
+        row.state = ActivationState.WAITING
+        row.save(update_fields=["state"])
+        agenda.wake(row, now)
+    return row
 
 
 def activation_sending(*, activation: Activation, gateway: str, now: datetime) -> bool:
@@ -104,13 +119,18 @@ def _line_renew(activation: Activation, result: Result, now: datetime) -> None:
         detail={"operator_reference": result.operator_reference, **({"operator_dates": told} if told else {})},
         now=now,
     )
+    if order.offering.kind == "plan":
+        months, days = order.offering.period_months, order.offering.period_days
+        ends = rules.plan_ends(rome_date(at), told=result.dates.get("plan_until"), months=months, days=days)
+        line_plan_change(line=order.line, plan=order.offering.name, expires_on=ends, now=now)
 
 
 @transaction.atomic
 def activation_fail(*, activation: Activation, result: Result, now: datetime) -> Activation:
     """The operator refused: the order fails and its money is asked back, in one transaction; the second time is quiet.
 
-    Raises Conflict where it was confirmed before.
+    One that came with an eSIM profile is looked at once more, by the step that hands profiles out. Raises Conflict
+    where it was confirmed before.
     """
     activation = _locked(activation)
     if activation.state == ActivationState.FAILED:
@@ -122,6 +142,8 @@ def activation_fail(*, activation: Activation, result: Result, now: datetime) ->
     attempt = paying_attempt(order)
     if attempt is not None:
         refund_request(attempt=attempt, reason="activation_refused", now=now)
+    if order.with_profile:
+        agenda.wake(activation, now)  # its eSIM profile is to be withdrawn
     return activation
 
 

@@ -12,6 +12,7 @@ from lineaviva.kernel.agenda.models import AgendaRow
 
 
 class ActivationState(models.TextChoices):
+    HELD = "held", _("Waiting for its eSIM profile")
     WAITING = "waiting", _("Not sent yet")
     SENT = "sent", _("Sent to the operator")
     UNKNOWN = "unknown", _("The operator's answer was lost")

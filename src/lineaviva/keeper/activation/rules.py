@@ -13,8 +13,10 @@ is not idempotent, `not found` leads to the stuck list.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal
+
+from lineaviva.kernel.calendar import add_months
 
 ASK_AFTER = (
     timedelta(seconds=5),
@@ -67,6 +69,18 @@ def happened_at(done_at: datetime | None, *, sent_at: datetime | None, now: date
     if done_at is None or sent_at is None:
         return now
     return max(sent_at, min(done_at, now))
+
+
+def plan_ends(on: date, *, told: date | None, months: int | None, days: int | None) -> date | None:
+    """The last day of a plan that began `on`: as its operator tells, else by the length that it is sold for.
+
+    None where neither is known. Its first day does not count, as everywhere (art. 2963 of the civil code).
+    """
+    if told is not None:
+        return told
+    if not months and not days:
+        return None
+    return add_months(on, months or 0) + timedelta(days=days or 0)
 
 
 def handed_over(state: str, *, reference: str, sends: int) -> str:

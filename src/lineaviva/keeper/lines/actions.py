@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import date, datetime
+from functools import partial
 from typing import Any, TypedDict, Unpack
 
 from django.db import IntegrityError, transaction
@@ -12,10 +13,12 @@ from lineaviva import rulebook
 from lineaviva.keeper.accounts.actions import email_checked, user_get_or_create
 from lineaviva.keeper.accounts.models import User
 from lineaviva.keeper.lines import queries, rules
-from lineaviva.keeper.lines.models import EventKind, Line, LineEvent, LineShare
+from lineaviva.keeper.lines.models import EventKind, Line, LineEvent, LineShare, SimType
 from lineaviva.kernel import agenda
 from lineaviva.kernel.clock import rome_date
+from lineaviva.kernel.eid import parse_eid
 from lineaviva.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from lineaviva.kernel.iccid import parse_iccid
 from lineaviva.kernel.mask import masked
 from lineaviva.rulebook.deadlines import Deadlines
 
@@ -154,6 +157,38 @@ def line_change(*, line: Line, by: User | None, now: datetime, **changes: Unpack
     told = topup is not None and _tell(locked, EventKind.TOPUP, topup, source="holder", by=by, now=now)
     if differing or told:
         _settle(locked, now)
+    _copy(locked, line)
+    return locked
+
+
+@transaction.atomic
+def line_esim_change(*, line: Line, iccid: str, eid: str, on: date, reference: str, now: datetime) -> Line:
+    """Another eSIM profile is in use for the line, as whoever handed it out has seen.
+
+    A number that cannot be one is left out: the holder could not change anything else of the line any more. Told again
+    with other numbers under the same reference, only they change.
+    """
+    locked = _locked(line, removed=True)
+    seen = (SimType.ESIM, rules.or_empty(parse_iccid, iccid), rules.or_empty(parse_eid, eid))
+    if (locked.sim_type, locked.iccid, locked.eid) != seen:
+        locked.sim_type, locked.iccid, locked.eid = seen
+        locked.save(update_fields=["sim_type", "iccid", "eid"])
+    line_event_record(line=locked, kind=EventKind.SIM_CHANGE, on=on, reference=reference, now=now)
+    _copy(locked, line)
+    return locked
+
+
+@transaction.atomic
+def line_plan_change(*, line: Line, plan: str, expires_on: date | None, now: datetime) -> Line:
+    """The operator has put the line on another plan, or on the same one again; `expires_on` None: not known.
+
+    A name that a holder could not have typed is left out, for the same reason.
+    """
+    locked = _locked(line, removed=True)
+    locked.plan = rules.or_empty(partial(rules.text_checked, field="plan", longest=rules.PLAN_MAX), plan)
+    locked.plan_expires_on = expires_on
+    locked.save(update_fields=["plan", "plan_expires_on"])
+    agenda.wake(locked, now)
     _copy(locked, line)
     return locked
 

@@ -141,6 +141,14 @@ def details_checked(
     )
 
 
+def or_empty(read: Callable[[str], str], text: str) -> str:
+    """What somebody else tells of a line in its stored form, or "" where `read` does not take it."""
+    try:
+        return read(text) if text.strip() else ""
+    except InvalidInput:
+        return ""
+
+
 def is_told(reference: str) -> bool:
     """Whether an event is what somebody said, rather than what this program saw happen."""
     return reference.startswith(("holder:", "import:"))

@@ -14,7 +14,7 @@ from lineaviva.keeper.accounts.models import Language, User
 from lineaviva.keeper.accounts.queries import has_role
 from lineaviva.keeper.catalogue.actions import quote_release, quote_use
 from lineaviva.keeper.catalogue.models import Quote
-from lineaviva.keeper.lines.models import Line
+from lineaviva.keeper.lines.models import Line, SimType
 from lineaviva.keeper.lines.queries import line_deadlines, require_right
 from lineaviva.keeper.orders import errors, rules
 from lineaviva.keeper.orders.models import OrderState, ProductOrder
@@ -26,12 +26,14 @@ _CODE_TRIES = 20
 
 
 @transaction.atomic
-def order_place(*, quote: Quote, by: User, language: str, now: datetime) -> ProductOrder:
+def order_place(*, quote: Quote, by: User, language: str, with_profile: bool = False, now: datetime) -> ProductOrder:
     """Order what `quote` offers; `language` is the one of its texts and receipt.
 
     The same quote gives the same order. So does another quote of the same person for the same offering, line and
-    price while the first order still waits for its money: a second tab must not lead to a second charge. Raises
-    NotFound where `by` may not pay for the line, Conflict where the quote's time is over.
+    price while the first order still waits for its money: a second tab must not lead to a second charge.
+    `with_profile`: the line's holder gets a new eSIM profile with it; until it is paid the last wish counts. Raises
+    NotFound where `by` may not pay for the line, Conflict where the quote's time is over, or where a line that is no
+    eSIM is to get a profile.
     """
     if language not in Language.values:
         raise errors.language_unknown(language)
@@ -39,11 +41,22 @@ def order_place(*, quote: Quote, by: User, language: str, now: datetime) -> Prod
     line = agenda.locked(Line, quote.line_id)
     if not has_role(by, *STAFF):
         require_right(line, by, right="pay")
+    if with_profile and line.sim_type != SimType.ESIM:
+        raise errors.no_esim()
     waiting = _waiting(quote, by, now)
     if waiting is not None:
-        return waiting
+        return _wished(waiting, with_profile)
     quote = quote_use(quote=quote, now=now)
-    return _with_a_code(_facts(quote, line, by, language, now))
+    return _with_a_code({**_facts(quote, line, by, language, now), "with_profile": with_profile})
+
+
+def _wished(order: ProductOrder, with_profile: bool) -> ProductOrder:
+    """What was paid for stays as it was when it was paid."""
+    order = _locked(order)
+    if order.state == OrderState.PLACED and order.with_profile != with_profile:
+        order.with_profile = with_profile
+        order.save(update_fields=["with_profile"])
+    return order
 
 
 def _waiting(quote: Quote, by: User, now: datetime) -> ProductOrder | None:

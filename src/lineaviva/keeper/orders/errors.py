@@ -32,5 +32,9 @@ def not_yours() -> NotAllowed:
     return NotAllowed(_("Only the person who placed this order, or staff, may cancel it."), code="order_not_yours")
 
 
+def no_esim() -> Conflict:
+    return Conflict(_("Only an eSIM line can get a new profile."), code="line_no_esim")
+
+
 def language_unknown(language: str) -> InvalidInput:
     return InvalidInput(f"{language!r} is not one of our languages.", code="language_unknown", field="language")

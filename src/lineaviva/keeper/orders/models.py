@@ -41,6 +41,8 @@ class ProductOrder(AgendaRow):
     currency = models.CharField(max_length=3, default="EUR")
     state = models.CharField(max_length=10, choices=OrderState.choices, default=OrderState.PLACED)
     reason = models.CharField(max_length=200, blank=True)
+    # Whether the holder of an eSIM line gets a new profile with it.
+    with_profile = models.BooleanField(default=False, db_default=False)
     # The three dates before and after, as ISO days, for the receipt and the page.
     dates_before = models.JSONField(default=dict)
     dates_after = models.JSONField(default=dict)
