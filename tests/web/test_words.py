@@ -20,7 +20,7 @@ from lineaviva.rulebook.facts import Source
 from lineaviva.rulebook.reasons import TEMPLATES, Reason
 from tests.web.conftest import LANGUAGES
 
-STEPS = ("catalogue", "orders", "payments", "activation", "receipts")
+STEPS = ("catalogue", "orders", "payments", "activation", "delivery", "receipts")
 
 
 def refusals() -> Iterator[tuple[str, LineavivaError]]:

@@ -13,7 +13,9 @@ from django.utils.translation import gettext as _
 
 from lineaviva import rulebook
 from lineaviva.keeper.accounts.models import User
-from lineaviva.keeper.lines.models import Line, LineState
+from lineaviva.keeper.delivery.models import Delivery
+from lineaviva.keeper.delivery.rules import USABLE
+from lineaviva.keeper.lines.models import Line, LineState, SimType
 from lineaviva.keeper.lines.queries import line_deadlines, lines_for
 from lineaviva.keeper.orders.models import ProductOrder
 from lineaviva.keeper.web import locales, rules
@@ -29,6 +31,8 @@ class Card:
     provider: str | None
     may_pay: bool
     shared: bool
+    # The eSIM that lies ready for the reader's own phone.
+    profile: Delivery | None = None
 
     @property
     def tone(self) -> rules.Tone:
@@ -71,6 +75,7 @@ class Card:
             may_pay=self.may_pay,
             order_state=self.order.state if self.order else None,
             open_provider=self.provider,
+            profile=self.profile is not None,
         )
 
     @property
@@ -78,7 +83,7 @@ class Card:
         """Whether the button should stand out: there is something to do, and it is time for it."""
         if self.verb == "renew":
             return self.urgency != "live"
-        return self.verb in {"pay", "pay_in_shop", "add_date"} or (self.verb == "ask" and self.tone == "off")
+        return self.verb in {"pay", "pay_in_shop", "install", "add_date"} or (self.verb == "ask" and self.tone == "off")
 
     @property
     def word(self) -> str:
@@ -93,6 +98,8 @@ class Card:
         """Where the one button leads."""
         if self.order and self.verb in {"pay", "pay_in_shop", "see_order"}:
             return reverse("order", args=[self.order.code])
+        if self.profile and self.verb == "install":
+            return reverse("esim", args=[self.profile.code])
         line_page = reverse("line", args=[self.line.pk])
         match self.verb:
             case "renew":
@@ -108,6 +115,7 @@ _VERB_ICONS: dict[rules.Verb, str] = {
     "renew": "again",
     "pay": "card",
     "pay_in_shop": "shop",
+    "install": "esim",
     "see_order": "wait",
     "ask": "phone",
     "add_date": "calendar",
@@ -120,6 +128,7 @@ def verb_words(verb: rules.Verb) -> str:
         "renew": _("Renew"),
         "pay": _("Pay now"),
         "pay_in_shop": _("Pay in a shop"),
+        "install": _("Install eSIM"),
         "see_order": _("See order"),
         "ask": _("Ask for help"),
         "add_date": _("Add last top-up"),
@@ -161,7 +170,8 @@ def shown_number(line: Line, user: User, *, granted: bool = False) -> str:
 def cards_for(user: User, today: date) -> list[Card]:
     """Every line that the reader holds or may see, worst first."""
     lines = list(lines_for(user))
-    cards = [card_of(line, user, today, order) for line, order in _with_orders(lines)]
+    ready = _ready_profiles(lines)
+    cards = [card_of(line, user, today, order, ready.get(line.pk)) for line, order in _with_orders(lines)]
     return sorted(cards, key=_worst_first)
 
 
@@ -170,7 +180,7 @@ def _worst_first(card: Card) -> tuple[int, date, int]:
     return (*rules.worst_first(state=dates.state, next_on=dates.next_on), card.line.pk)
 
 
-def card_of(line: Line, user: User, today: date, order: ProductOrder | None) -> Card:
+def card_of(line: Line, user: User, today: date, order: ProductOrder | None, profile: Delivery | None = None) -> Card:
     right = getattr(line, "my_right", "holder" if line.holder_id == user.pk else "read")
     open_ones = [attempt for attempt in order.attempts.all() if attempt.state == "open"] if order else []
     return Card(
@@ -181,6 +191,7 @@ def card_of(line: Line, user: User, today: date, order: ProductOrder | None) -> 
         provider=open_ones[0].provider if open_ones else None,
         may_pay=right != "read",
         shared=right != "holder",
+        profile=profile if line.holder_id == user.pk else None,
     )
 
 
@@ -189,6 +200,18 @@ def _with_orders(lines: list[Line]) -> Iterable[tuple[Line, ProductOrder | None]
     moving = ProductOrder.objects.filter(line__in=lines, state__in=["placed", "paid"]).prefetch_related("attempts")
     by_line = {order.line_id: order for order in moving.order_by("placed_at")}
     return [(line, by_line.get(line.pk)) for line in lines]
+
+
+def _ready_profiles(lines: list[Line]) -> dict[int, Delivery]:
+    """For each line the eSIM that its holder can install now."""
+    esims = [line for line in lines if line.sim_type == SimType.ESIM]
+    if not esims:
+        return {}
+    return {one.line_id: one for one in Delivery.objects.filter(line__in=esims, state__in=USABLE).order_by("pk")}
+
+
+def profile_to_install(line: Line) -> Delivery | None:
+    return _ready_profiles([line]).get(line.pk)
 
 
 def order_on_its_way(line: Line) -> ProductOrder | None:

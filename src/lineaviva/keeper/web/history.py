@@ -42,6 +42,8 @@ def _entry(event: LineEvent, holds: bool) -> Entry:
 def _source(source: str, event: LineEvent, rest: str) -> str:
     if source == "order":
         return _("order %(code)s") % {"code": locales.spaced(rest)}
+    if source == "delivery":
+        return _("with the eSIM we sent")
     if source == "import":
         return _("from a file")
     who = event.recorded_by.email if event.recorded_by and event.recorded_by_id != event.line.holder_id else ""

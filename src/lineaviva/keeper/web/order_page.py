@@ -12,12 +12,15 @@ from django.utils.translation import pgettext
 from lineaviva import rulebook
 from lineaviva.keeper.activation.models import Activation
 from lineaviva.keeper.activation.queries import activation_of
+from lineaviva.keeper.delivery.models import Delivery
+from lineaviva.keeper.delivery.queries import delivery_of
 from lineaviva.keeper.orders.models import ProductOrder
 from lineaviva.keeper.payments.errors import reason_text
 from lineaviva.keeper.payments.models import PaymentAttempt, Refund
 from lineaviva.keeper.receipts.models import Receipt
-from lineaviva.keeper.web import rules
+from lineaviva.keeper.web import esim_page, rules
 from lineaviva.keeper.web.cards import operator_name
+from lineaviva.keeper.web.esim_rules import ProfileFacts, waits_for_holder
 from lineaviva.rulebook.model import Care
 
 _UNPAID = {"placed", "expired", "cancelled"}
@@ -32,6 +35,7 @@ class OrderPage:
     refund: Refund | None
     activation: Activation | None
     receipt: Receipt | None
+    delivery: Delivery | None
     facts: rules.OrderFacts
 
     @property
@@ -71,6 +75,17 @@ class OrderPage:
     def next_look_at(self) -> datetime | None:
         """When the program itself asks the operator again, for an order whose answer was lost."""
         return self.activation.look_at if self.activation and self.activation.state == "unknown" else None
+
+    @property
+    def profile_headline(self) -> str:
+        """How it stands with the eSIM that comes with it; empty where none does."""
+        if self.delivery is None:
+            return ""
+        return esim_page.headline(ProfileFacts(state=self.delivery.state, phone=self.delivery.phone, has_code=True))
+
+    @property
+    def profile_waits(self) -> bool:
+        return waits_for_holder(self.facts.profile)
 
     @property
     def tone(self) -> rules.Tone:
@@ -114,8 +129,7 @@ def headline(facts: rules.OrderFacts, *, cash: bool, declined: bool) -> str:
             return _("Pay in the shop with this code")
         return _("The payment did not go through") if declined else _("Waiting for payment")
     if facts.state == "paid":
-        lost = facts.activation == "unknown"
-        return _("Paid; the operator's answer is missing") if lost else _("Paid, being activated")
+        return _paid_headline(facts)
     return {
         "active": pgettext("order", "Active"),
         "failed": _("Not activated: your money is on its way back"),
@@ -123,6 +137,16 @@ def headline(facts: rules.OrderFacts, *, cash: bool, declined: bool) -> str:
         "expired": _("Not paid in time"),
         "cancelled": _("Cancelled"),
     }[facts.state]
+
+
+def _paid_headline(facts: rules.OrderFacts) -> str:
+    if facts.activation == "unknown":
+        return _("Paid; the operator's answer is missing")
+    if facts.activation == "held" and facts.profile in {"released", "downloaded"}:
+        return _("Paid; now install your eSIM")
+    if facts.activation == "held" and facts.profile in {"waiting", "ordered"}:
+        return _("Paid; your eSIM is being made")
+    return _("Paid, being activated")
 
 
 def page_of(order: ProductOrder) -> OrderPage:
@@ -133,6 +157,7 @@ def page_of(order: ProductOrder) -> OrderPage:
     refund = min((one.refund for one in attempts if hasattr(one, "refund")), key=attrgetter("pk"), default=None)
     activation = activation_of(order) if order.state not in _UNPAID else None
     receipt = next(iter(Receipt.objects.filter(order=order)), None) if order.state == "active" else None
+    delivery = delivery_of(order) if order.with_profile else None
     shown = paid if order.state != "placed" else attempt
     return OrderPage(
         order=order,
@@ -141,7 +166,8 @@ def page_of(order: ProductOrder) -> OrderPage:
         refund=refund,
         activation=activation,
         receipt=receipt,
-        facts=_facts(order, shown, refund, activation, receipt),
+        delivery=delivery,
+        facts=_facts(order, shown, refund, activation, receipt, delivery),
     )
 
 
@@ -151,6 +177,7 @@ def _facts(
     refund: Refund | None,
     activation: Activation | None,
     receipt: Receipt | None,
+    delivery: Delivery | None,
 ) -> rules.OrderFacts:
     return rules.OrderFacts(
         state=order.state,
@@ -164,4 +191,5 @@ def _facts(
         attempt=attempt.state if attempt else None,
         provider=attempt.provider if attempt else None,
         receipt=receipt is not None,
+        profile=delivery.state if delivery else "",
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-Verb = Literal["renew", "pay", "pay_in_shop", "see_order", "ask", "add_date", "look"]
+Verb = Literal["renew", "pay", "pay_in_shop", "install", "see_order", "ask", "add_date", "look"]
 Tone = Literal["live", "warn", "off", "lost", "unknown"]
 
 SOON = timedelta(days=30)
@@ -43,15 +43,20 @@ def urgency(state: str, days_left: int | None) -> Tone:
     return tone(state)
 
 
-def verb(*, state: str, may_pay: bool, order_state: str | None, open_provider: str | None) -> Verb:
+def verb(
+    *, state: str, may_pay: bool, order_state: str | None, open_provider: str | None, profile: bool = False
+) -> Verb:
     """The one thing to do for a line now.
 
-    `order_state` is that of an order on its way (placed or paid), `open_provider` of its open payment.
+    `order_state` is that of an order on its way (placed or paid), `open_provider` of its open payment. `profile`: an
+    eSIM lies ready for the reader's phone; a renewal may wait for it.
     """
-    if order_state == "paid":
-        return "see_order"
     if order_state == "placed":
         return "pay_in_shop" if open_provider == "cash" else "pay"
+    if profile:
+        return "install"
+    if order_state == "paid":
+        return "see_order"
     if not may_pay:
         return "look"
     if state == "unknown":
@@ -86,6 +91,8 @@ class OrderFacts:
     attempt: str | None = None
     provider: str | None = None
     receipt: bool = False
+    # State of the eSIM profile that comes with it; "" where none does.
+    profile: str = ""
 
 
 @dataclass(frozen=True)
@@ -154,4 +161,5 @@ def next_look(facts: OrderFacts, looks: int) -> int | None:
 
 def version(facts: OrderFacts) -> str:
     """Changes when the page would: a browser that has seen it is sent nothing."""
-    return f"{facts.state}.{facts.attempt or ''}.{facts.activation or ''}.{int(facts.stuck)}{int(facts.receipt)}"
+    marks = f"{int(facts.stuck)}{int(facts.receipt)}"
+    return f"{facts.state}.{facts.attempt or ''}.{facts.activation or ''}.{marks}{facts.profile}"

@@ -45,6 +45,12 @@ def icon(name: str, kind: str = "") -> SafeString:
     )
 
 
+@register.inclusion_tag("web/_copied.html")
+def copied(name: str, text: str) -> dict[str, str]:
+    """A text to be copied by a button, or selected by a tap where there is no script; `name` is its id."""
+    return {"name": name, "text": text}
+
+
 @register.simple_tag
 def offer_words(offer: Offer) -> SafeString:
     """An offer as it stands in a list; a price list is set once for all readers of a language."""

@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from lineaviva.keeper.delivery.queries import deliveries_of
 from lineaviva.keeper.lines import actions
 from lineaviva.keeper.lines.models import Line
 from lineaviva.keeper.lines.queries import last_topup, line_for, shares_of
@@ -34,7 +35,8 @@ def line_page(request: HttpRequest, line_id: int) -> HttpResponse:
 def _line_page(request: HttpRequest, line: Line, status: int = 200, **forms: Any) -> HttpResponse:
     user = reader(request)
     now = clock.now()
-    card = cards.card_of(line, user, clock.rome_date(now), cards.order_on_its_way(line))
+    order, profile = cards.order_on_its_way(line), cards.profile_to_install(line)
+    card = cards.card_of(line, user, clock.rome_date(now), order, profile)
     holds = line.holder_id == user.pk
     facts = {
         "line": line,
@@ -47,6 +49,7 @@ def _line_page(request: HttpRequest, line: Line, status: int = 200, **forms: Any
         "last_topup": last_topup(line),
         "history": history.entries_of(line, holds=holds),
         "orders": orders_for(user).filter(line=line)[:20],
+        "profiles": deliveries_of(line)[:5] if card.may_pay else [],
         "may_change": holds,
         "shares": shares_of(line) if holds else [],
         "share_form": ShareForm(),

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -54,6 +55,8 @@ def _facts(payer: grants.Payer, page: order_page.OrderPage, now: datetime, looks
         "page": page,
         "number": cards.shown_number(page.order.line, payer.user, granted=payer.granted),
         "granted": payer.granted,
+        "holds": page.order.line.holder_id == payer.user.pk,
+        "poll_url": f"{reverse('order', args=[page.order.code])}?",
         "may_cancel": page.order.placed_by_id == payer.user.pk,
         "may_renew": _may_renew(payer, page.order),
         "card_payment": "stripe" in providers(),

@@ -25,6 +25,7 @@ from lineaviva.keeper.catalogue.queries import (
     offerings_for,
 )
 from lineaviva.keeper.catalogue.rules import Need
+from lineaviva.keeper.delivery.queries import Choice, profile_choice
 from lineaviva.keeper.lines.models import Line
 from lineaviva.keeper.lines.queries import line_deadlines, line_for
 from lineaviva.keeper.orders.actions import order_place
@@ -75,6 +76,7 @@ def _choice(request: HttpRequest, payer: grants.Payer, line: Line, now: datetime
     chosen = _chosen(request, line, offerings, keepalive, now)
     quote, refusal = _quote(request, payer, line, chosen, now)
     dates = line_deadlines(line, rome_date(now))
+    profile = profile_choice(line)
     return {
         "line": line,
         "number": cards.shown_number(line, payer.user, granted=payer.granted),
@@ -88,9 +90,17 @@ def _choice(request: HttpRequest, payer: grants.Payer, line: Line, now: datetime
         "refusal": refusal,
         "order": cards.order_on_its_way(line),
         "care": rulebook.operator(line.operator).care,
+        "profile": profile,
+        "new_profile": _wants_profile(request.GET.get("profile"), profile),
+        "wait_hours": settings.ESIM_WAIT_HOURS,
         "granted": payer.granted,
         "card_payment": "stripe" in providers(),
     }
+
+
+def _wants_profile(said: str | None, profile: Choice) -> bool:
+    """What the reader chose, else what fits the line; never a profile where none can be had."""
+    return profile.offered and (said == "new" if said in {"new", "keep"} else profile.default)
 
 
 def _grouped(offers: list[Offer]) -> dict[str, list[Offer]]:
@@ -151,7 +161,8 @@ def _order(request: HttpRequest, payer: grants.Payer, line: Line, now: datetime)
         quote = Quote.objects.filter(pk=_number(request.POST.get("quote")), line=line, asked_by=payer.user).first()
         if quote is None:
             raise Conflict("The price was held for 30 minutes and that time is over.", code="quote_expired")
-        order = order_place(quote=quote, by=payer.user, language=locales.language(), now=now)
+        with_profile = request.POST.get("profile") == "new" and profile_choice(line).offered
+        order = order_place(quote=quote, by=payer.user, language=locales.language(), with_profile=with_profile, now=now)
         if payer.granted:
             grants.note_order(request, order)
         return pay(request, order, request.POST.get("pay", ""), now)

@@ -19,6 +19,40 @@ window.addEventListener("pageshow", () => {
   document.querySelectorAll("form[data-sent]").forEach((form) => { delete form.dataset.sent; });
 });
 
+/* A text that is copied by one tap. Without this file, or without a clipboard, it is still selected by one. */
+document.documentElement.dataset.script = "";
+
+const copied = (button) => {
+  const said = document.getElementById("said");
+  const word = button.querySelector("span");
+  const before = word.textContent;
+  if (before === button.dataset.done) return;
+  word.textContent = button.dataset.done;
+  if (said) said.textContent = button.dataset.done;
+  setTimeout(() => { word.textContent = before; }, 2500);
+};
+
+const select = (place) => {
+  const range = document.createRange();
+  range.selectNodeContents(place);
+  getSelection().removeAllRanges();
+  getSelection().addRange(range);
+};
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const place = document.getElementById(button.dataset.copy);
+  try {
+    await navigator.clipboard.writeText(place.textContent.trim());
+    copied(button);
+  } catch {
+    // Not over https, or inside an app that has no clipboard for pages.
+    select(place);
+    if (document.execCommand("copy")) copied(button);
+  }
+});
+
 /* The language menu closes on Escape and on a tap elsewhere. */
 const menu = document.querySelector("details.languages");
 if (menu) {
