@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from tests import migrated
 from tests.cli.conftest import Command, command_env
 
 pytestmark = pytest.mark.processes
+PARTS = (0, 1, 2, 3, 4, 5, 6, 9)
 
 
 @pytest.fixture
@@ -41,15 +43,16 @@ def test_serve_signs_in_by_its_link_starts_again_what_falls_and_stops_on_ctrl_c(
     serving: tuple[subprocess.Popen[str], dict[str, str], int],
 ) -> None:
     process, said, port = serving
-    assert all(is_listening(port + part) for part in (0, 1, 2, 3, 4, 9))
+    assert all(is_listening(port + part) for part in PARTS)
     with httpx.Client(follow_redirects=True) as client:
         assert client.get(f"{said['address']}/healthz").status_code == 200
         assert client.get(said["sign_in_link"]).status_code == 200
+        assert client.get(said["phone"]).status_code == 200
     starts_again_what_falls(process, port)
     # Ctrl-C reaches the whole foreground group at once, as a terminal sends it.
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(15) == 0
-    assert not any(is_listening(port + part) for part in (0, 1, 2, 3, 4, 9))
+    assert not any(is_listening(port + part) for part in PARTS)
 
 
 def starts_again_what_falls(process: subprocess.Popen[str], port: int) -> None:
@@ -61,6 +64,24 @@ def starts_again_what_falls(process: subprocess.Popen[str], port: int) -> None:
     while not is_listening(port + 9) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert is_listening(port + 9)
+
+
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_who_is_told_to_stop_while_starting_leaves_nothing_running(tmp_path: Path, told: signal.Signals) -> None:
+    migrated.world(tmp_path)
+    port = free_port()
+    argv = [sys.executable, "-m", "lineaviva.cli.main", "serve", "--sandbox", "--port", str(port), "--json"]
+    with open(tmp_path / "said", "w") as said:
+        process = subprocess.Popen(argv, env=command_env(tmp_path), stdout=said, stderr=said, start_new_session=True)
+    deadline = time.monotonic() + 30
+    while not is_listening(port + 9):
+        assert time.monotonic() < deadline, (tmp_path / "said").read_text()
+        time.sleep(0.01)
+    process.send_signal(told)
+    assert process.wait(20) == 130
+    assert not any(is_listening(port + part) for part in PARTS)
+    assert subprocess.run(["pgrep", "-s", str(process.pid)], capture_output=True).stdout == b""
+    assert "address" not in (tmp_path / "said").read_text()
 
 
 def test_a_busy_port_is_said_with_what_to_do(lineaviva: Command) -> None:
@@ -76,7 +97,13 @@ def test_a_busy_port_is_said_with_what_to_do(lineaviva: Command) -> None:
 def test_the_demo_goes_the_whole_way(lineaviva: Command) -> None:
     ran = lineaviva("demo", "--json")
     assert ran.code == 0, ran.out + ran.err
-    assert [step["ok"] for step in ran.json["steps"]] == [True] * 10
+    assert [step["ok"] for step in ran.json["steps"]] == [True] * 16
     assert ran.json["ledger_balanced"] is True
-    assert [order["state"] for order in ran.json["orders"]] == ["active", "active"]
-    assert [order["receipt"][-6:] for order in ran.json["orders"]] == ["000001", "000002"]
+    assert [order["state"] for order in ran.json["orders"]] == ["active"] * 3
+    assert [order["receipt"][-6:] for order in ran.json["orders"]] == ["000001", "000002", "000003"]
+    assert [order["esim"] and (order["esim"]["state"], order["esim"]["phone"]) for order in ran.json["orders"]] == [
+        *(None, None),
+        ("installed", "enabled"),
+    ]
+    # Whoever reads an activation code has the line: none is printed, nor a whole ICCID.
+    assert not re.search(r"LPA:|\d{15}", ran.out)

@@ -48,6 +48,7 @@ class Demo:
     holder: User | None = None
     clerk: User | None = None
     lines: dict[str, Line] = field(default_factory=dict)
+    install_link: str = ""
 
     def take(self, name: str, step: Callable[[Demo], str]) -> bool:
         """Take one step and write down how it went; False when it did not go as it should."""
@@ -62,7 +63,7 @@ class Demo:
 
 @app.command()
 def demo(json: Json = False) -> None:
-    """Take one renewal by card and one in cash the whole way, against the sandbox; takes about 20 seconds.
+    """Take a renewal by card, one in cash and an eSIM's the whole way, against the sandbox; takes about 20 seconds.
 
     Exit code 1 if any step is not as it should be. Example: `lineaviva demo --json`
     """
@@ -109,6 +110,8 @@ def free_port() -> int:
 
 
 def _walk(run: Demo, say: Callable[[str], None]) -> bool:
+    from lineaviva.cli import demo_esim
+
     way: list[tuple[str, Callable[[Demo], str]]] = [
         ("register lines", _register),
         ("show what is due", _due),
@@ -119,6 +122,12 @@ def _walk(run: Demo, say: Callable[[str], None]) -> bool:
         ("order in cash", lambda run: _order(run, "windtre", "cash")),
         ("pay at the counter", _pay_cash),
         ("activate the second", lambda run: _activate(run, 1)),
+        ("order a plan for the eSIM", demo_esim.order),
+        ("pay for it", demo_esim.pay),
+        ("deliver the profile", demo_esim.deliver),
+        ("download it onto a phone", demo_esim.download),
+        ("switch it on", demo_esim.enable),
+        ("begin the plan", demo_esim.begin),
         ("balance the ledgers", _balance),
     ]
     for name, step in way:
@@ -152,11 +161,12 @@ def _remind(run: Demo) -> str:
     from lineaviva.keeper.reminders.actions import send_due
 
     send_due(now=clock.now())
-    mail = wait_for(lambda: _mails(run.world, "/r/"), "no reminder reached the mailbox")
+    mail = wait_for(lambda: mails(run.world, "/r/"), "no reminder reached the mailbox")
     return str(mail[0]["subject"])
 
 
-def _mails(world: World, text: str) -> list[dict[str, Any]]:
+def mails(world: World, text: str) -> list[dict[str, Any]]:
+    """The mails that were sent, newest first, whose text has `text`."""
     import httpx
 
     found = httpx.get(f"{world.provider_url}/mail/messages.json", timeout=5).json()["messages"]
@@ -205,18 +215,26 @@ def _pay_cash(run: Demo) -> str:
 def _activate(run: Demo, index: int) -> str:
     order = run.orders[index]
     before = order.line.next_deadline_on
-    wait_for(lambda: _has_receipt(order), f"order {order.code} is {_state(order)}")
+    wait_for(lambda: has_receipt(order), f"order {order.code} is {_state(order)}")
     order.line.refresh_from_db()
     if before is None or order.line.next_deadline_on is None or order.line.next_deadline_on <= before:
         raise StepFailed(f"the line's date did not move on from {before}")
     return f"{before} becomes {order.line.next_deadline_on}, receipt {order.receipt.full_number}"
 
 
-def _has_receipt(order: ProductOrder) -> bool:
+def has_receipt(order: ProductOrder) -> bool:
+    """Whether the order is through; reads it again."""
     from lineaviva.keeper.receipts.models import Receipt
 
     order.refresh_from_db()
     return order.state == "active" and Receipt.objects.filter(order=order).exists()
+
+
+def activation_state(order: ProductOrder) -> str:
+    """How far its activation is; empty where there is none yet."""
+    from lineaviva.keeper.activation.models import Activation
+
+    return Activation.objects.filter(order=order).values_list("state", flat=True).first() or ""
 
 
 def _state(order: ProductOrder) -> str:
@@ -238,14 +256,14 @@ def _balance(run: Demo) -> str:
     return f"collected {money.collected} cents, delivered {money.delivered}; three carriers balance"
 
 
-def wait_for(look: Callable[[], T], complaint: str, patience: float = PATIENCE) -> T:
-    """Look until there is something; StepFailed with the complaint when patience ends."""
+def wait_for(look: Callable[[], T | None], complaint: str | Callable[[], str], patience: float = PATIENCE) -> T:
+    """Look until there is something; StepFailed with the complaint, as it is then, when patience ends."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         if found := look():
             return found
         time.sleep(0.1)
-    raise StepFailed(complaint)
+    raise StepFailed(complaint if isinstance(complaint, str) else complaint())
 
 
 def _report(run: Demo, balanced: bool, json: bool) -> None:
@@ -256,11 +274,13 @@ def _report(run: Demo, balanced: bool, json: bool) -> None:
         return
     rows = [(s["step"], "ok" if s["ok"] else "FAILED", f"{s['seconds']:.2f} s", s["detail"]) for s in run.steps]
     output.print_table("Demo", ["Step", "", "Time", "What was seen"], rows)
-    columns = ["Order", "Line", "Paid", "State", "Receipt", "Old date", "New date"]
+    columns = ["Order", "Line", "Paid", "State", "Receipt", "Old date", "New date", "eSIM"]
     output.print_table("Orders", columns, [list(_for_people(order).values()) for order in orders])
 
 
 def _order_facts(order: ProductOrder) -> dict[str, Any]:
+    from lineaviva.cli import demo_esim
+
     receipt = getattr(order, "receipt", None)
     return {
         "code": order.code,
@@ -270,11 +290,14 @@ def _order_facts(order: ProductOrder) -> dict[str, Any]:
         "receipt": receipt.full_number if receipt else None,
         "old_date": _first(order.dates_before),
         "new_date": _first(order.dates_after),
+        "esim": demo_esim.facts(order),
     }
 
 
 def _for_people(order: dict[str, Any]) -> dict[str, Any]:
-    return {**order, "total_minor": Money(order["total_minor"])}
+    esim = order["esim"]
+    shown = f"{esim['state']}, {esim['phone']}" if esim else None
+    return {**order, "total_minor": Money(order["total_minor"]), "esim": shown}
 
 
 def _first(dates: dict[str, str]) -> date | None:

@@ -19,6 +19,8 @@ from lineaviva.kernel.errors import Conflict
 
 log = structlog.get_logger()
 STOP_SECONDS = 8.0
+# As a shell says that Ctrl-C ended a command before it did what it was asked for.
+INTERRUPTED = 130
 # A program that falls this often in a row is broken, not unlucky.
 MOST_RESTARTS = 5
 STEADY_SECONDS = 30.0
@@ -55,6 +57,8 @@ class _Child:
                 stderr=sink,
                 stdin=subprocess.DEVNULL,
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+                # Ctrl-C is for us: told twice, by the terminal and by us, a web server takes seconds to end.
+                process_group=0,
             )
 
     def restart(self) -> None:
@@ -74,7 +78,23 @@ class Group:
 
     def __init__(self) -> None:
         self._children: list[_Child] = []
+        self._watching = False
         self.stopping = False
+
+    def heed_signals(self) -> None:
+        """Ctrl-C, SIGTERM and a terminal that closes: `watch` returns, and what comes before it is broken off.
+
+        By KeyboardInterrupt, or what a module that is being imported makes of it: `stopping` tells it from a mishap.
+        """
+        for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            # Who starts us by nohup wants us to outlive the terminal.
+            if name != signal.SIGHUP or signal.getsignal(name) != signal.SIG_IGN:
+                signal.signal(name, self._told_to_stop)
+
+    def _told_to_stop(self, *_: object) -> None:
+        is_first, self.stopping = not self.stopping, True
+        if is_first and not self._watching:
+            raise KeyboardInterrupt
 
     def start(self, *programs: Program) -> None:
         for program in programs:
@@ -100,6 +120,7 @@ class Group:
 
     def watch(self, while_running: Callable[[], bool] = lambda: True) -> int:
         """Stay until told to stop; start again what falls. Returns the exit code for the command."""
+        self._watching = True
         while while_running() and not self.stopping:
             for child in self._children:
                 code = child.process.poll()
@@ -119,8 +140,9 @@ class Group:
         try:
             return max(abs(child.process.wait(max(0.05, deadline - time.monotonic()))) for child in self._children)
         except subprocess.TimeoutExpired:
-            self.stop()
             return 1
+        finally:
+            self.stop()
 
     def stop(self) -> None:
         """Ask all to finish what they have in hand, then end those that do not."""

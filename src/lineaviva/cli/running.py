@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +12,7 @@ import typer
 
 from lineaviva.cli import output
 from lineaviva.cli.output import Json
-from lineaviva.cli.processes import Group, Program, refuse_busy
+from lineaviva.cli.processes import INTERRUPTED, Group, Program, refuse_busy
 from lineaviva.kernel import clock
 from lineaviva.kernel.errors import InvalidInput, LineavivaError, NotFound
 from lineaviva.sandbox.world import CARRIERS, World
@@ -157,8 +156,7 @@ def serve(
     world = World(home, port)
     refuse_busy(world.ports if sandbox else [port])
     group = Group()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: setattr(group, "stopping", True))
+    group.heed_signals()
     code = 1
     try:
         if sandbox:
@@ -166,6 +164,10 @@ def serve(
             os.environ.update(world.keeper_env())
         _start_keeper(group, world, spoken, sandbox, json)
         code = group.watch()
+    except (Exception, KeyboardInterrupt):
+        if not group.stopping:
+            raise
+        code = INTERRUPTED
     finally:
         group.stop()
     raise typer.Exit(code)
@@ -189,13 +191,15 @@ def _start_keeper(group: Group, world: World, language: str, sandbox: bool, json
 
 
 def start_sandbox(group: Group, world: World) -> None:
-    """Start provider, carriers and mail sink; their databases are migrated first where this version is new to them."""
+    """Start the outside world's programs; their databases are migrated first where this version is new to them."""
     parts = {"provider": world.provider_env(), **{name: world.carrier_env(name) for name in CARRIERS}}
-    migrate_parts(world, parts)
+    migrate_parts(world, {**parts, "smdp": world.smdp_env()})
     log = world.home / "log"
     ports = {"provider": world.port + 1, **{name: world.carrier_port(name) for name in CARRIERS}}
     for name, env in parts.items():
         group.start(Program(name, web_argv(ports[name]), env, log / f"{name}.log", ports[name]))
+    # Its second port is the last thing that it opens.
+    group.start(Program("smdp", world.smdp_argv(), world.smdp_env(), log / "smdp.log", world.es2_port))
     group.start(Program("mail", world.mail_argv(), {}, log / "mail.log", world.smtp_port))
 
 
@@ -252,6 +256,7 @@ def _sandbox_people(world: World, language: str) -> dict[str, Any]:
         "sign_in_link": world.keeper_url + _link(anna),
         "clerk_link": world.keeper_url + _link(clerk),
         "mailbox": f"{world.provider_url}/mail/",
+        "phone": f"{world.provider_url}/phone/",
     }
 
 

@@ -20,7 +20,7 @@ from lineaviva.cli.demo import free_port
 from tests import migrated
 
 # One for all: a client of httpx loads every root certificate when it is made. Each request comes by a connection of its
-# own: the server shuts one whose body nobody read, and does not say so before, so that the next request would find it dead.
+# own: the server shuts one whose body nobody read, without saying so, and the next request would find it dead.
 http = httpx.Client(timeout=5, limits=httpx.Limits(max_keepalive_connections=0))
 API_KEY, WEBHOOK_SECRET = "sk_test_of_the_tests", "whsec_of_the_tests"
 AUTH = (API_KEY, "")

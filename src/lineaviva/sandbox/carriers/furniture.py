@@ -1,11 +1,11 @@
-"""What a pretend carrier has beyond its rulebook file: one promotion, so that there is one to be seen; a client."""
+"""What a pretend carrier has beyond its rulebook file: a promotion and a plan, so that they can be seen; a client."""
 
 from __future__ import annotations
 
 from datetime import datetime, time
 
 from lineaviva.carrier.access.actions import client_ensure
-from lineaviva.carrier.catalogue.models import Promotion
+from lineaviva.carrier.catalogue.models import OwnPlan, Promotion
 from lineaviva.carrier.catalogue.queries import offerings
 from lineaviva.kernel.calendar import add_months
 from lineaviva.kernel.clock import ROME, rome_date
@@ -34,6 +34,17 @@ def promotion_put(*, operator: str, now: datetime) -> Promotion | None:
         },
     )
     return promotion
+
+
+# The rulebook knows no price of a plan of this operator, which is the one that the sandbox's eSIM line is of.
+_PLANS = {"vodafone": {"name": "Sandbox 20 GB", "price_minor": 799, "period_months": 1, "data_mb": 20 * 1024}}
+
+
+def plan_put(*, operator: str) -> OwnPlan | None:
+    """A plan with a price, for a month, where the operator would have none to be bought."""
+    if operator not in _PLANS:
+        return None
+    return OwnPlan.objects.get_or_create(operator=operator, offering_id="sandbox-20gb", defaults=_PLANS[operator])[0]
 
 
 def client_put(*, operator: str, named: str, now: datetime) -> None:

@@ -14,7 +14,7 @@ from django.http.response import HttpResponseBase
 from lineaviva.carrier.tmf.rest import problem
 from lineaviva.kernel import clock
 from lineaviva.sandbox.carriers import couriers
-from lineaviva.sandbox.carriers.furniture import client_put, promotion_put
+from lineaviva.sandbox.carriers.furniture import client_put, plan_put, promotion_put
 from lineaviva.sandbox.carriers.knobs import knobs_read
 from lineaviva.sandbox.carriers.rules import fate
 
@@ -31,6 +31,7 @@ class FaultsMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not self._furnished:
             promotion_put(operator=settings.CARRIER_OPERATOR, now=clock.now())
+            plan_put(operator=settings.CARRIER_OPERATOR)
             client_put(operator=settings.CARRIER_OPERATOR, named=settings.SANDBOX_CLIENT, now=clock.now())
             self._furnished = True
             couriers.start_if_needed()

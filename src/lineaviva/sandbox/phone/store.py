@@ -26,7 +26,8 @@ class Profile:
     """One installed profile. Its keys are not here: nothing on this phone ever speaks to a radio network.
 
     `slot` is its number on this phone, `ppr` the bits of its policy rules (1: PPR1, 2: PPR2), `notify` pairs of event
-    bits and address, `size` bytes of the package, `ci` the key identifier of the issuer under which it was installed.
+    bits and address, `size` bytes of the package, `ci` the key identifier of the issuer under which it was installed,
+    `code` a digest of the activation code, where a page installed it.
     """
 
     slot: int
@@ -42,6 +43,7 @@ class Profile:
     ci: str
     installed_at: str
     enabled: bool = False
+    code: str = ""
 
 
 @dataclass

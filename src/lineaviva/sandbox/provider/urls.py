@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sandbox/list", audit.everything),
     path("sandbox/forget", audit.forget),
 ]
-# The mailbox is a part of its own.
-if find_spec("lineaviva.sandbox.mail") and find_spec("lineaviva.sandbox.mail.urls"):
-    urlpatterns.append(path("mail/", include("lineaviva.sandbox.mail.urls")))
+# The mailbox and the phone are parts of their own.
+for part in ("mail", "phone"):
+    if find_spec(f"lineaviva.sandbox.{part}") and find_spec(f"lineaviva.sandbox.{part}.urls"):
+        urlpatterns.append(path(f"{part}/", include(f"lineaviva.sandbox.{part}.urls")))
