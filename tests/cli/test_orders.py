@@ -204,9 +204,7 @@ def test_waiting_for_the_end(
 ) -> None:
     looks = iter(range(1000))
     # The command's own clock, not the module that every thread of the process reads.
-    hers = SimpleNamespace(
-        monotonic=lambda: next(looks), sleep=lambda _: happens(ProductOrder.objects.get(), now)
-    )
+    hers = SimpleNamespace(monotonic=lambda: next(looks), sleep=lambda _: happens(ProductOrder.objects.get(), now))
     monkeypatch.setattr(orders_command, "time", hers)
     ran = lineaviva("renew", NUMBER, "--pay", "cash", "--yes", "--wait", "--patience", "5", "--json")
     assert (ran.code, ran.json["state"]) == (code, state)

@@ -176,6 +176,15 @@ def test_an_order_is_released_and_its_code_shown(here: Command) -> None:
     assert profile.state == "released"
 
 
+def test_each_order_is_a_new_one(here: Command) -> None:
+    """Also before the first is confirmed: each call has an identifier of its own."""
+    here("smdp", "import", "--demo", "3", "--type", "prepaid")
+    ordered = {here("smdp", "order", "--type", "prepaid", "--json").json["iccid"] for _ in range(2)}
+    assert len(ordered) == 2
+    assert here("smdp", "order", "--type", "prepaid", "--matching-id", "small letters").code == 2
+    assert sorted(one.state for one in Profile.objects.all()) == ["available", "released", "released"]
+
+
 def test_an_order_for_one_eucc_with_a_code(here: Command) -> None:
     here("smdp", "import", "--demo", "1", "--type", "prepaid")
     words = ["--type", "prepaid", "--eid", EID, "--matching-id", "ABC-1", "--confirmation-code", "4711"]

@@ -46,7 +46,7 @@ class Check:
 
 @app.command()
 def doctor(json: Json = False) -> None:
-    """Check settings, database, SMTP, clock, rulebook, fonts, disk, worker, payments and carriers.
+    """Check settings, database, SMTP, clock, rulebook, fonts, disk, worker, payments, carriers and eSIM servers.
 
     Exit code 1 when something fails. Example: `lineaviva doctor`
     """
@@ -71,6 +71,8 @@ def _both(check: Check) -> str:
 def _checks() -> Iterator[Check]:
     from django.core.exceptions import ImproperlyConfigured
 
+    from lineaviva.cli.doctor_esim import check_profiles
+
     try:
         output.setup_django()
     except ImproperlyConfigured as error:
@@ -83,6 +85,7 @@ def _checks() -> Iterator[Check]:
     for check in (check_smtp, check_clock, check_rulebook, check_fonts, check_disk, check_payments):
         yield check()
     yield from check_carriers()
+    yield from check_profiles()
     if database.state != "fail":
         yield from (check_worker(), check_stuck(), check_catalogue())
 

@@ -41,7 +41,9 @@ def backup(
         return
     output.console.print(f"{file}: {made.rows} rows, {said['bytes']} bytes.", highlight=False)
     if made.secret_key:
-        output.console.print("It holds secret.key too, which signs links: keep it as safe as the database.")
+        output.console.print(
+            "It holds secret.key too, which signs links and opens eSIM codes: keep it as safe as the database."
+        )
     else:
         output.console.print("The secret key comes from the environment and is not in it; keep that yourself.")
 
@@ -74,7 +76,10 @@ def restore(
         return
     output.console.print(f"{found.rows} rows of {found.made_at} restored.", highlight=False)
     if not key:
-        output.console.print("The secret key was left as it is: links signed with another one do not work any more.")
+        output.console.print(
+            "The secret key was left as it is. What another one signed or sealed is void: links do not work any more, "
+            "and eSIM codes cannot be shown; their pages offer new profiles."
+        )
 
 
 @contextmanager

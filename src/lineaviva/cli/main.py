@@ -24,6 +24,7 @@ AREAS = {
     "demo": "demo",
     "doctor": "doctor",
     "due": "reminders",
+    "esim": "esim",
     "lines": "lines",
     "migrate": "running",
     "orders": "orders",

@@ -43,6 +43,7 @@ def brief(order: ProductOrder) -> dict[str, Any]:
         "offering": order.offering.key,
         "total_minor": order.total_minor,
         "currency": order.currency,
+        "with_profile": order.with_profile,
         "placed_by": order.placed_by.email,
         "placed_at": order.placed_at,
         "expires_at": order.expires_at,
@@ -60,9 +61,11 @@ def cells(order: ProductOrder) -> list[str]:
 
 def document(order: ProductOrder) -> dict[str, Any]:
     """Everything about an order, for `--json`."""
+    from lineaviva.keeper.delivery.queries import delivery_of
     from lineaviva.keeper.payments.queries import attempts_of, refunds_of
 
     activation, receipt = getattr(order, "activation", None), getattr(order, "receipt", None)
+    delivery = delivery_of(order)
     return {
         **brief(order),
         "dates_before": order.dates_before,
@@ -78,6 +81,7 @@ def document(order: ProductOrder) -> dict[str, Any]:
         }
         if activation
         else None,
+        "delivery": {"code": delivery.code, "state": delivery.state, "phone": delivery.phone} if delivery else None,
         "receipt": receipt.full_number if receipt else None,
     }
 
@@ -111,14 +115,22 @@ def _refund(refund: Refund) -> dict[str, Any]:
     }
 
 
-def question(quote: Quote) -> str:
+def question(quote: Quote, with_profile: bool = False) -> str:
     price = Money(quote.total_minor, quote.currency)
     less = f" ({Money(quote.discount_minor, quote.currency)} off)" if quote.discount_minor else ""
-    return f"Order {quote.offering.name} for {masked(quote.line.msisdn)} ({quote.line.operator}): {price}{less}?"
+    profile = ", with a new eSIM profile" if with_profile else ""
+    return (
+        f"Order {quote.offering.name} for {masked(quote.line.msisdn)} ({quote.line.operator}): {price}{less}{profile}?"
+    )
 
 
 def progress(order: ProductOrder) -> str:
+    from lineaviva.keeper.activation.queries import activation_of
+
     said = {"placed": "waiting for the payment", "paid": "paid, being activated", "failed": "giving the money back"}
+    activation = activation_of(order) if order.with_profile else None
+    if activation and activation.state == "held":
+        return f"{code(order)}: paid, waiting for its eSIM profile to be installed ..."
     return f"{code(order)}: {said.get(str(order.state), str(order.state))} ..."
 
 
@@ -161,6 +173,9 @@ def print_order(order: ProductOrder) -> None:
         a = facts["activation"]
         row = (a["state"], a["reference"], a["operator_reference"], a["reason"] or a["stuck_reason"])
         output.print_table("Operator", ["State", "Our reference", "Theirs", "Why"], [row])
+    if facts["delivery"]:
+        d = facts["delivery"]
+        output.print_table("eSIM profile", ["Profile", "State", "Phone"], [(d["code"], d["state"], d["phone"])])
     if facts["receipt"]:
         output.console.print(f"Receipt {facts['receipt']}", highlight=False)
 
@@ -168,8 +183,9 @@ def print_order(order: ProductOrder) -> None:
 def stuck_row(row: Any) -> dict[str, str]:
     """A stuck row with the order it belongs to, where it belongs to one."""
     found: Any = row
-    for name in ("attempt", "order"):
-        found = getattr(found, name, found)
+    for name in ("attempt", "delivery", "order"):
+        # A profile that took another's place has no order of its own.
+        found = getattr(found, name, None) or found
     name = f"{row._meta.model_name}:{row.pk}"
     order = code(found) if found._meta.model_name == "productorder" else ""
     return {"row": name, "order": order, "state": str(getattr(row, "state", "")), "reason": row.stuck_reason}

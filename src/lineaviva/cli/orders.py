@@ -38,6 +38,13 @@ def renew(
         typer.Option(help="What to buy, as `lineaviva catalogue list` names it: tim:topup-5. Default: the cheapest."),
     ] = "",
     pay: Annotated[str, typer.Option(help="stripe (card) or cash.")] = "stripe",
+    esim: Annotated[
+        bool | None,
+        typer.Option(
+            "--esim/--no-esim",
+            help="With a new eSIM profile for a phone, or without. Default: with, where the line has none of ours yet.",
+        ),
+    ] = None,
     holder: Holder = "",
     wait: Annotated[bool, typer.Option("--wait", help="Stay until the line is active.")] = False,
     patience: Annotated[int, typer.Option(help="Seconds to stay at most with --wait.", min=1)] = 3600,
@@ -47,16 +54,19 @@ def renew(
     """Renew a line: order the smallest act that keeps it, or another one, and begin to pay.
 
     By card it prints the bank's page to open, in cash the code to say at the counter. With --wait the exit code is 1
-    when the line does not become active.
+    when the line does not become active. A plan that comes with a new eSIM profile waits until that is installed, for a
+    day at most.
 
-    Examples: `lineaviva renew 3391234567 --yes`, `lineaviva renew 3391234567 --offering tim:topup-10 --pay cash`
+    Examples: `lineaviva renew 3391234567 --yes`, `lineaviva renew 3391234567 --offering tim:topup-10 --pay cash`,
+    `lineaviva renew 3391234567 --no-esim --yes`
     """
     output.setup_django()
     from lineaviva.keeper.accounts.queries import user_by_email
     from lineaviva.keeper.lines.queries import line_by_number
 
     line = line_by_number(msisdn, holder=user_by_email(holder) if holder else None)
-    order = _ordered(line, _offering(line, offering), pay, yes)
+    with_profile = _with_profile(line, esim)
+    order = _ordered(line, _offering(line, offering), pay, with_profile, yes)
     if order is None:
         raise typer.Abort
     if wait:
@@ -88,7 +98,18 @@ def _offering(line: Line, wanted: str) -> Offering:
     return keepalive.offering
 
 
-def _ordered(line: Line, offering: Offering, pay: str, yes: bool) -> ProductOrder | None:
+def _with_profile(line: Line, esim: bool | None) -> bool:
+    """Whether the line gets a new eSIM profile; unasked for as its page would have it."""
+    from lineaviva.keeper.delivery.queries import profile_choice
+
+    choice = profile_choice(line)
+    if esim and not choice.offered:
+        message = "No new eSIM profile can be had here for this line: it is a SIM card, or its operator gives us none."
+        raise InvalidInput(message, code="esim_not_offered", field="esim")
+    return choice.offered and (choice.default if esim is None else esim)
+
+
+def _ordered(line: Line, offering: Offering, pay: str, with_profile: bool, yes: bool) -> ProductOrder | None:
     """Quote, ask, order and begin to pay; None where the person says no."""
     from lineaviva.keeper.catalogue.actions import quote_make
     from lineaviva.keeper.orders.actions import order_place
@@ -98,9 +119,9 @@ def _ordered(line: Line, offering: Offering, pay: str, yes: bool) -> ProductOrde
     provider(pay)  # refuse a wrong word before anything is ordered
     now = clock.now()
     quote = quote_make(line=line, offering=offering, by=line.holder, now=now)
-    if not yes and not typer.confirm(order_texts.question(quote), err=True):
+    if not yes and not typer.confirm(order_texts.question(quote, with_profile), err=True):
         return None
-    order = order_place(quote=quote, by=line.holder, language=line.holder.language, now=now)
+    order = order_place(quote=quote, by=line.holder, language=line.holder.language, with_profile=with_profile, now=now)
     payment_begin(order=order, provider=pay, now=now)
     order.refresh_from_db()
     return order

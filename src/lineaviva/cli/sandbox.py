@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,7 @@ from lineaviva.cli.sandbox_phone import app as phone
 from lineaviva.kernel import clock
 from lineaviva.kernel.calendar import add_months
 from lineaviva.kernel.clock import rome_date
-from lineaviva.kernel.errors import Conflict, InvalidInput
+from lineaviva.kernel.errors import Conflict, InvalidInput, Temporary
 from lineaviva.sandbox.world import CARRIERS, World
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ app = typer.Typer(
 )
 app.add_typer(phone)
 
+# Of some seconds each, when nobody answers.
+_TRIES = 6
 HOLDER, CLERK = "anna@lineaviva.test", "chen@lineaviva.test"
 
 
@@ -55,7 +58,6 @@ def sandbox_lines(today: date) -> list[dict[str, Any]]:
 def people_make(*, language: str, now: datetime) -> tuple[User, User]:
     """Anna and Chen the clerk, with Anna's lines if she has none yet; the second time changes nothing."""
     from lineaviva.keeper.accounts.actions import user_get_or_create
-    from lineaviva.keeper.catalogue.actions import catalogue_refresh
     from lineaviva.keeper.lines.actions import line_register
     from lineaviva.keeper.lines.queries import lines_for
 
@@ -65,8 +67,22 @@ def people_make(*, language: str, now: datetime) -> tuple[User, User]:
         for facts in sandbox_lines(rome_date(now)):
             line_register(holder=anna, by=anna, now=now, **facts)
         for operator in CARRIERS:
-            catalogue_refresh(operator=operator, now=now)
+            _catalogue_read(operator, now)
     return anna, clerk
+
+
+def _catalogue_read(operator: str, now: datetime) -> None:
+    """As soon as its carrier answers: it listens before it is ready, on a busy machine for long."""
+    from lineaviva.keeper.catalogue.actions import catalogue_refresh
+
+    for _ in range(_TRIES - 1):
+        try:
+            catalogue_refresh(operator=operator, now=now)
+        except Temporary:
+            time.sleep(1)
+        else:
+            return
+    catalogue_refresh(operator=operator, now=now)
 
 
 @app.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,13 +18,11 @@ from lineaviva.kernel.errors import Conflict, InvalidInput
 
 if TYPE_CHECKING:
     from lineaviva.carrier.smdp.stock import Shown
-    from lineaviva.carrier.smdp.templates import Person
 
 _SUFFIXES = {".der", ".upp", ".bin"}
 # An eUICC has some hundred kilobytes for all its profiles.
 _MOST_BYTES = 1024 * 1024
 _TOGETHER = 50
-_MILAN = "8939010"  # the ICCIDs of demo lines begin so: telecommunications, Italy, TIM
 
 
 @dataclass
@@ -87,28 +84,16 @@ def _files(paths: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
 
 def _demo_packages(many: int, template: Path | None, size: int) -> Iterator[tuple[str, bytes]]:
     from lineaviva.carrier.smdp.packages import PackageError
-    from lineaviva.carrier.smdp.templates import demo_template, personalise
+    from lineaviva.carrier.smdp.templates import demo_person, demo_template, personalise
 
     if not many:
         return
     made = template.read_bytes() if template else demo_template(size)
     for number in range(1, many + 1):
         try:
-            yield f"demo {number}", personalise(made, _person())
+            yield f"demo {number}", personalise(made, demo_person())
         except PackageError as error:
             raise InvalidInput(f"The template cannot be used: {error}.", field="template") from None
-
-
-def _person() -> Person:
-    from stdnum import luhn
-
-    from lineaviva.carrier.smdp.templates import Person
-
-    digits = _MILAN + "".join(secrets.choice("0123456789") for _ in range(11))
-    imsi = "22201" + "".join(secrets.choice("0123456789") for _ in range(10))
-    pin, puk = f"{secrets.randbelow(10_000):04d}", f"{secrets.randbelow(100_000_000):08d}"
-    iccid = digits + luhn.calc_check_digit(digits)
-    return Person(iccid, imsi, secrets.token_bytes(16), secrets.token_bytes(16), pin1=pin, puk1=puk)
 
 
 def _import(packages: list[tuple[str, bytes]], operator: str, profile_type: str, shown: Shown, address: str) -> _Told:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import typer
 
 from lineaviva.cli import output
 from lineaviva.cli.output import Json
-from lineaviva.cli.processes import Group, Program, refuse_busy
+from lineaviva.cli.processes import INTERRUPTED, Group, Program, refuse_busy
 from lineaviva.cli.running import migrate_database, worker_argv
 from lineaviva.kernel import clock
 from lineaviva.kernel.errors import InvalidInput
@@ -69,13 +68,16 @@ def serve(
     _environment(certs, address, asked)
     refuse_busy([asked.port, *([asked.es2_port] if asked.es2_port else [])], "smdp serve")
     group = Group()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: setattr(group, "stopping", True))
+    group.heed_signals()
     code = 1
     try:
         said = _start(group, asked)
         _tell(said, json)
         code = group.watch()
+    except (Exception, KeyboardInterrupt):
+        if not group.stopping:
+            raise
+        code = INTERRUPTED
     finally:
         group.stop()
     raise typer.Exit(code)

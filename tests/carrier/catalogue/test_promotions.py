@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 
 from lineaviva.carrier.catalogue.models import Promotion
 from lineaviva.carrier.catalogue.queries import discount_now, offerings, promotions_listed
-from lineaviva.sandbox.carriers.furniture import promotion_put
+from lineaviva.sandbox.carriers.furniture import plan_put, promotion_put
 from tests.conftest import NOON
 
 pytestmark = pytest.mark.django_db
@@ -95,3 +95,17 @@ def test_the_sandbox_adds_one_and_no_second(operator: str, offering: str) -> Non
     promotion_put(operator=operator, now=NOON + timedelta(days=20))
     assert Promotion.objects.count() == 2
     assert discount_now(operator, offerings(operator)[offering], NOON + timedelta(days=20)) == 200
+
+
+def test_the_sandbox_sells_a_plan_where_the_rulebook_knows_none_with_a_price() -> None:
+    before = {operator: set(offerings(operator)) for operator in ("tim", "vodafone", "windtre")}
+    for operator in before:
+        for _ in range(2):
+            plan_put(operator=operator)
+    assert {operator: set(offerings(operator)) - known for operator, known in before.items()} == {
+        "tim": set(),
+        "vodafone": {"sandbox-20gb"},
+        "windtre": set(),
+    }
+    made = offerings("vodafone")["sandbox-20gb"]
+    assert (made.kind, made.name, made.price_minor, made.period_months) == ("plan", "Sandbox 20 GB", 799, 1)
