@@ -76,6 +76,21 @@ def test_a_profile_from_the_code_to_the_switched_on_line(here: Command, phone: s
     ]
 
 
+def test_the_first_download_makes_the_phone_of_the_sandbox(
+    here: Command, certs: Path, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = str(tmp_path / "phone")
+    monkeypatch.setenv("LINEAVIVA_HOME", str(tmp_path))
+    refused = here("sandbox", "phone", "download", code, "--phone", folder)
+    assert (refused.code, "There is no phone in" in refused.err, device.exists(Path(folder))) == (2, True, False)
+
+    (tmp_path / "sandbox" / "smdp").mkdir(parents=True)
+    (tmp_path / "sandbox" / "smdp" / "certs").symlink_to(certs)
+    done = here("sandbox", "phone", "download", code, "--phone", folder, "--json")
+
+    assert (done.code, done.json["profile"]["iccid"]) == (0, MASKED)
+
+
 def test_installing_is_not_enabling(here: Command, phone: str, code: str) -> None:
     done = here("sandbox", "phone", "download", code, "--phone", phone)
 

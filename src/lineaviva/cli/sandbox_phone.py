@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,7 @@ from lineaviva.kernel import clock
 from lineaviva.kernel.activation_code import ActivationCode
 from lineaviva.kernel.errors import LineavivaError
 from lineaviva.kernel.mask import masked
+from lineaviva.sandbox.world import World
 
 if TYPE_CHECKING:
     from lineaviva.sandbox.phone.device import Phone
@@ -32,11 +34,18 @@ Ca = Annotated[
 ]
 Which = Annotated[str, typer.Argument(help="The profile's number in `list`, or the last digits of its ICCID.")]
 Later = Annotated[bool, typer.Option("--later", help="Keep the notifications; send them with: notifications send")]
-_PHONE = Path("var/sandbox/phone")
+# The phone of `lineaviva serve --sandbox`, too: what its pages install is listed here.
+_PHONE = Path(os.environ.get("LINEAVIVA_HOME", "var")) / "sandbox" / "phone"
 
 
 def _say(sentence: str) -> None:
     output.errors.print(escape(sentence), highlight=False)
+
+
+def _sandbox_certs() -> Path | None:
+    """Of the SM-DP+ of `lineaviva serve --sandbox`, as soon as it has made them."""
+    certs = World(Path(os.environ.get("LINEAVIVA_HOME", "var")), 0).smdp_certs
+    return certs if certs.is_dir() else None
 
 
 def _row(profile: Profile) -> dict[str, Any]:
@@ -121,7 +130,12 @@ def download(
     code: Annotated[str, typer.Argument(help="The activation code, in quotes: 'LPA:1$server$matching-id'.")],
     confirmation_code: Annotated[str, typer.Option(help="The operator's code, where it asks for one.")] = "",
     phone: Folder = _PHONE,
-    certs: Annotated[Path | None, typer.Option(help="Make the phone from this folder if there is none yet.")] = None,
+    certs: Annotated[
+        Path | None,
+        typer.Option(
+            help="Make the phone from this folder if there is none yet; else the sandbox's own, if it has run."
+        ),
+    ] = None,
     ca: Ca = None,
     enable: Annotated[bool, typer.Option("--enable", help="Switch the line on at once.")] = False,
     accept_rules: Annotated[bool, typer.Option("--accept-rules", help="Agree to rules of the operator.")] = False,
@@ -137,8 +151,9 @@ def download(
     from lineaviva.sandbox.phone.lpa import Wish
 
     wish = Wish(ActivationCode.parse(code), confirmation_code, accept_rules, reject)
-    if certs is not None and not device.exists(phone):
-        device.make(phone, certs, now=clock.now())
+    maker = certs or _sandbox_certs()
+    if maker is not None and not device.exists(phone):
+        device.make(phone, maker, now=clock.now())
     with device.hold(phone, ca=ca) as held:
         lpa = held.lpa(_say)
         try:

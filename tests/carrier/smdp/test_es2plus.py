@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import count
@@ -104,7 +105,9 @@ def test_another_operators_profile_is_not_allowed_8_2_1_1_2(call: Call, function
 
 
 def named(call: str, requester: str = "TIM") -> dict[str, Any]:
-    return {"header": {"functionRequesterIdentifier": requester, "functionCallIdentifier": call}}
+    """Of the call whose UUID is made of this word."""
+    identifier = str(uuid.uuid5(uuid.NAMESPACE_OID, call))
+    return {"header": {"functionRequesterIdentifier": requester, "functionCallIdentifier": identifier}}
 
 
 @pytest.mark.parametrize(
@@ -127,15 +130,27 @@ def test_the_same_call_again_is_answered_as_before(call: Call, order: dict[str, 
         named("another"),
         named("again", "Vodafone"),
         {**named("again"), "eid": EID},
-        # What is joined differently is not the same.
-        named("gain", "TIMa"),
     ],
-    ids=["call", "requester", "content", "split"],
+    ids=["call", "requester", "content"],
 )
 def test_another_call_orders_another_profile(call: Call, other: dict[str, Any]) -> None:
     assert call("downloadOrder", profileType="plan", **named("again")).body["iccid"] == ICCIDS[0]  # type: ignore[index]
     reply = call("downloadOrder", **{"profileType": "plan", **other})
     assert (status(reply), (reply.body or {})["iccid"]) == (FINE, ICCIDS[1])
+
+
+@pytest.mark.parametrize("name", ["handleOrder", "1", f"{uuid.UUID(int=7)}-2", uuid.UUID(int=7).hex])
+def test_what_may_name_all_the_calls_of_its_caller_names_none(call: Call, name: str) -> None:
+    header = {"functionRequesterIdentifier": "TIM", "functionCallIdentifier": name}
+    found = [(call("downloadOrder", profileType="plan", header=header).body or {})["iccid"] for _ in range(2)]
+    assert (found, OrderCall.objects.count()) == (list(ICCIDS[:2]), 0)
+
+
+def test_a_uuid_in_capitals_is_the_same(call: Call) -> None:
+    first = call("downloadOrder", profileType="plan", **named("again"))
+    header = named("again")["header"]
+    header["functionCallIdentifier"] = header["functionCallIdentifier"].upper()
+    assert call("downloadOrder", profileType="plan", header=header) == first
 
 
 def test_another_operators_call_of_that_name_is_its_own(call: Call) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -95,7 +96,9 @@ def slow(served: Served, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 def request(reference: str, operator: str = "tim", **facts: str) -> ProfileRequest:
-    return ProfileRequest(reference, operator, f"MATCH-{reference.upper()}", **facts)
+    """Of the delivery that this word stands for."""
+    call_id = str(uuid.uuid5(uuid.NAMESPACE_OID, reference))
+    return ProfileRequest(call_id, operator, f"MATCH-{reference.upper()}", **facts)
 
 
 def taken(served: Served) -> dict[str, int]:
@@ -347,7 +350,7 @@ def test_an_order_whose_answer_is_lost_is_found_again(served: Served, slow: TcpP
     before = taken(served)["available"]
     warm()
     slow.set("half-open")
-    with pytest.raises(Unknown, match="lost: the answer was lost: ReadTimeout"):
+    with pytest.raises(Unknown, match="[0-9a-f]{12}: the answer was lost: ReadTimeout"):
         WAY.order(request("lost"))
     assert taken(served)["available"] == before - 1
     slow.set("pass")

@@ -19,6 +19,7 @@ from lineaviva.carrier.smdp.models import Profile
 
 _EID = re.compile(r"[0-9]{32}")
 _ICCID = re.compile(r"[0-9]{19}[0-9F]?")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _MATCHING_ID = re.compile(r"[A-Z0-9-]{0,255}")
 _LONGEST_CODE = 255
 
@@ -115,8 +116,12 @@ def _header(body: dict[str, Any]) -> tuple[str, str]:
 
 
 def _call(body: dict[str, Any]) -> str:
-    """Who made which call, as its caller says."""
-    return json.dumps(_header(body))
+    """Who made which call, where its caller gave it a name that no other call can have; else nothing.
+
+    SGP.22 does not say that an identifier is used once, and callers are known that name all their calls alike.
+    """
+    requester, call = _header(body)
+    return json.dumps([requester, call.lower()]) if _UUID.fullmatch(call) else ""
 
 
 def _confirmed(profile: Profile) -> dict[str, Any]:

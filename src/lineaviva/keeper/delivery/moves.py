@@ -8,6 +8,7 @@ writes them, and no line after them: in one batch there is never more than one p
 from __future__ import annotations
 
 import secrets
+import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -89,7 +90,7 @@ def begin(line: Line, *, order: ProductOrder | None, replaces: Delivery | None, 
             replaces=replaces,
             reason=reason,
             operator=line.operator,
-            call_id=f"LVE-{code}",
+            call_id=str(uuid.uuid4()),
             created_at=now,
             look_at=now,
         )
