@@ -20,6 +20,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 @pytest.fixture
 def group() -> Iterator[Group]:
     before = {name: signal.getsignal(name) for name in SIGNALS}
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where these tests run under nohup
     found = Group()
     yield found
     found.stop()

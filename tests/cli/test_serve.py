@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -66,14 +67,22 @@ def starts_again_what_falls(process: subprocess.Popen[str], port: int) -> None:
     assert is_listening(port + 9)
 
 
+@contextmanager
+def heard() -> Iterator[None]:
+    """A program begun meanwhile heeds SIGHUP, also where these tests run under nohup, which it would inherit."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_who_is_told_to_stop_while_starting_leaves_nothing_running(tmp_path: Path, told: signal.Signals) -> None:
     migrated.world(tmp_path)
     port = free_port()
     argv = [sys.executable, "-m", "lineaviva.cli.main", "serve", "--sandbox", "--port", str(port), "--json"]
-    with open(tmp_path / "said", "w") as said:
+    with open(tmp_path / "said", "w") as said, heard():
         process = subprocess.Popen(argv, env=command_env(tmp_path), stdout=said, stderr=said, start_new_session=True)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not is_listening(port + 9):
         assert time.monotonic() < deadline, (tmp_path / "said").read_text()
         time.sleep(0.01)
