@@ -51,11 +51,17 @@ def order_place(*, quote: Quote, by: User, language: str, with_profile: bool = F
 
 
 def _wished(order: ProductOrder, with_profile: bool) -> ProductOrder:
-    """What was paid for stays as it was when it was paid."""
-    order = _locked(order)
-    if order.state == OrderState.PLACED and order.with_profile != with_profile:
-        order.with_profile = with_profile
-        order.save(update_fields=["with_profile"])
+    """What was paid for stays as it was when it was paid.
+
+    Whoever has the order now is about to have it paid or closed, and may want its line, which is locked here: waiting
+    for them would be waiting for each other.
+    """
+    free = ProductOrder.objects.select_for_update(skip_locked=True).filter(pk=order.pk, state=OrderState.PLACED)
+    found = next(iter(free), None)
+    if found is not None and found.with_profile != with_profile:
+        found.with_profile = with_profile
+        found.save(update_fields=["with_profile"])
+    order.refresh_from_db(fields=["with_profile", "state"])
     return order
 
 
