@@ -14,10 +14,13 @@ from lineaviva.keeper.activation.rules import (
     SEND_AGAIN_AFTER,
     Next,
     after_answer,
+    ask_again,
     handed_over,
     happened_at,
+    patient,
     plan_ends,
 )
+from lineaviva.kernel.errors import NeedsPerson, Temporary
 
 SOON, LATE = timedelta(seconds=19), timedelta(seconds=20)
 STATES = ("succeeded", "failed", "pending", "unknown", "not_found")
@@ -70,6 +73,15 @@ def test_what_can_never_happen(state: str, asked: int, sends: int, since_sent: t
 def test_the_waits_grow_and_end_within_two_days() -> None:
     assert list(ASK_AFTER) == sorted(ASK_AFTER)
     assert sum(ASK_AFTER, timedelta(0)) < timedelta(days=2)
+    assert [ask_again(times) for times in range(len(ASK_AFTER) + 1)] == [*ASK_AFTER, None]
+
+
+def test_a_gateway_that_is_away_is_tried_again_for_a_day() -> None:
+    away = Temporary("no answer", timedelta(seconds=7))
+    assert patient(away, "tim", timedelta(days=1)) is away
+    over = patient(away, "tim", timedelta(days=1, microseconds=1))
+    assert isinstance(over, NeedsPerson)
+    assert str(over) == "tim could not be reached for a day: no answer"
 
 
 def at(hour: int) -> datetime:

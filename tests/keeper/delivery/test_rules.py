@@ -177,15 +177,6 @@ def test_it_never_waits_longer_than_it_may(next_on: date, hours: int) -> None:
 # --- looking ------------------------------------------------------------------------------------------------------
 
 
-def test_an_answer_that_was_lost_is_asked_for_ever_more_rarely_and_then_by_a_person() -> None:
-    waits: list[timedelta] = []
-    while (wait := rules.ask_again(len(waits))) is not None:
-        waits.append(wait)
-    assert waits == sorted(waits)
-    assert len(waits) == 8
-    assert sum(waits, timedelta()) > timedelta(hours=18)
-
-
 @pytest.mark.parametrize(
     ("since", "wait"),
     [

@@ -11,9 +11,9 @@ import pytest
 from django.test import Client
 
 from lineaviva.kernel.errors import InvalidInput, LineavivaError
+from lineaviva.sandbox.languages import LANGUAGES
 from lineaviva.sandbox.phone import device, texts
 from lineaviva.sandbox.phone.errors import ChipRefused, OperatorRefused, PhoneError, Unreachable
-from lineaviva.sandbox.provider.texts import LANGUAGES
 from tests.sandbox.phone.server import Smdp
 
 pytestmark = pytest.mark.urls("lineaviva.sandbox.provider.urls")

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import httpx
 import pytest
 
+from lineaviva.sandbox.languages import LANGUAGES, language_of
 from lineaviva.sandbox.provider import texts
 from lineaviva.sandbox.provider.cards import CARDS, card_called, card_of, refusal_error
 from tests.sandbox.provider.process import AUTH, SESSION, Bank, Shop, http
@@ -34,7 +35,7 @@ class Elements(HTMLParser):
 # --- texts ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_text_is_there_in_every_language(language: str) -> None:
     say = texts.words(language)
     assert all(say.values())
@@ -72,7 +73,7 @@ def test_traditional_is_not_simplified_with_other_characters() -> None:
     ],
 )
 def test_the_language_of_a_page(locale: str, accept: str, language: str) -> None:
-    assert texts.language_of(locale, accept) == language
+    assert language_of(locale, accept) == language
 
 
 # --- cards ------------------------------------------------------------------------------------------------------
@@ -179,7 +180,7 @@ def test_a_refused_card_is_said_in_words_and_can_be_changed(bank: Bank, locale: 
     answer = http.post(session["url"], data={"card": card.number})
     elements = Elements(answer.text)
     assert answer.status_code == 402
-    sentence = texts.words(texts.language_of(locale))[f"refused_{card.refusal}"]
+    sentence = texts.words(language_of(locale))[f"refused_{card.refusal}"]
     assert f'role="alert" id="refusal">{sentence}'.replace("'", "&#x27;") in answer.text
     entry = next(attrs for attrs in elements.all("input") if attrs["id"] == "card")
     assert (entry["aria-invalid"], entry["aria-describedby"]) == ("true", "refusal")

@@ -62,11 +62,12 @@ def _send(row: Activation, way: Gateway, now: datetime) -> agenda.Outcome:
         return agenda.rest()
     try:
         result = way.perform(request_of(row))
-    except (Temporary, NeedsPerson) as trouble:
+    except NeedsPerson:
         activation_unsent(activation=row)
-        if isinstance(trouble, Temporary) and now - row.created_at > rules.SENDING_MOST:
-            raise NeedsPerson(f"{way.name} could not be reached for a day: {trouble.reason}") from trouble
         raise
+    except Temporary as away:
+        activation_unsent(activation=row)
+        raise rules.patient(away, way.name, now - row.created_at) from away
     return agenda.settle(partial(_write, result=result, idempotent=way.idempotent, asked=0, now=now))
 
 

@@ -17,7 +17,9 @@ from datetime import date, datetime, timedelta
 from typing import Literal
 
 from lineaviva.kernel.calendar import add_months
+from lineaviva.kernel.errors import NeedsPerson, Temporary
 
+# What a call whose answer was lost is asked about: after each of these, over two days at most.
 ASK_AFTER = (
     timedelta(seconds=5),
     timedelta(seconds=15),
@@ -33,8 +35,19 @@ ASK_AFTER = (
 # Twice the time after which we hang up on a gateway.
 SEND_AGAIN_AFTER = timedelta(seconds=20)
 MOST_SENDS = 5
-# A gateway that cannot be reached at all is tried again this long: then a person looks, and its holder can be told.
 SENDING_MOST = timedelta(days=1)
+
+
+def ask_again(asked: int) -> timedelta | None:
+    """How long to wait after the answer was lost `asked` times before; None: now a person has to ask."""
+    return ASK_AFTER[asked] if asked < len(ASK_AFTER) else None
+
+
+def patient(away: Temporary, gateway: str, since: timedelta) -> Temporary | NeedsPerson:
+    """A gateway that is away is tried again for a day; then a person looks, and its holder can be told."""
+    if since <= SENDING_MOST:
+        return away
+    return NeedsPerson(f"{gateway} could not be reached for a day: {away.reason}")
 
 
 @dataclass(frozen=True)
@@ -56,9 +69,10 @@ def after_answer(state: str, *, asked: int, sends: int, since_sent: timedelta, i
         return Next("fail")
     if state == "not_found" and since_sent >= SEND_AGAIN_AFTER:
         return Next("send" if idempotent and sends < MOST_SENDS else "hand_over")
-    if asked >= len(ASK_AFTER):
+    wait = ask_again(asked)
+    if wait is None:
         return Next("hand_over")
-    return Next("ask", ASK_AFTER[asked])
+    return Next("ask", wait)
 
 
 def happened_at(done_at: datetime | None, *, sent_at: datetime | None, now: datetime) -> datetime:

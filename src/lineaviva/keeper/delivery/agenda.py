@@ -8,6 +8,7 @@ from functools import partial
 from django.conf import settings
 
 from lineaviva.keeper.activation.models import Activation, ActivationState
+from lineaviva.keeper.activation.rules import ask_again, patient
 from lineaviva.keeper.delivery import moves, queries, rules
 from lineaviva.keeper.delivery.actions import (
     delivery_begin,
@@ -119,19 +120,12 @@ def _send(row: Delivery, way: ProfileGateway, now: datetime) -> agenda.Outcome:
         return agenda.settle(partial(_refused, refusal=refusal, now=now))
     except Temporary as trouble:
         delivery_unsent(delivery=row)
-        raise _patient(row, way, trouble, now) from trouble
+        raise patient(trouble, way.name, now - row.created_at) from trouble
     return agenda.settle(partial(_ordered, ordered=ordered, now=now))
 
 
-def _patient(row: Delivery, way: ProfileGateway, trouble: Temporary, now: datetime) -> Temporary | NeedsPerson:
-    """Who is away is tried again, for a day: its holder waits, and a person can tell them."""
-    if now - row.created_at <= rules.SENDING_MOST:
-        return trouble
-    return NeedsPerson(f"{way.name} could not be reached for a day: {trouble.reason}")
-
-
 def _lost(row: Delivery, now: datetime) -> agenda.Outcome:
-    wait = rules.ask_again(row.asked)
+    wait = ask_again(row.asked)
     if wait is None:
         raise NeedsPerson(f"Nobody can say what became of {row.call_id}. Ask the operator whether it has a profile.")
     return agenda.again(now + wait, asked=row.asked + 1)
@@ -189,7 +183,7 @@ def delivery_release(row: Delivery, now: datetime) -> agenda.Outcome:
     except Unknown:
         return _lost(row, now)
     except Temporary as trouble:
-        raise _patient(row, way, trouble, now) from trouble
+        raise patient(trouble, way.name, now - row.created_at) from trouble
     except Permanent as refusal:
         return agenda.settle(partial(_refused, refusal=refusal, now=now))
     return agenda.settle(partial(_released, released=released, now=now))

@@ -133,26 +133,8 @@ def hold_until(paid_at: datetime, next_deadline_on: date | None, hours: int) -> 
 
 # --- ordering -----------------------------------------------------------------------------------------------------
 
-# The same as after an activation whose answer was lost, over a day in all.
-ASK_AFTER = (
-    timedelta(seconds=5),
-    timedelta(seconds=15),
-    timedelta(minutes=1),
-    timedelta(minutes=5),
-    timedelta(minutes=15),
-    timedelta(hours=1),
-    timedelta(hours=6),
-    timedelta(hours=12),
-)
 # Twice the time after which we hang up on a gateway: a copy still on its way would have arrived.
 SEND_AGAIN_AFTER = timedelta(minutes=1)
-# A gateway that cannot be reached at all is tried again this long; then a person looks.
-SENDING_MOST = timedelta(days=1)
-
-
-def ask_again(asked: int) -> timedelta | None:
-    """How long to wait after the answer was lost `asked` times before; None: now a person has to ask."""
-    return ASK_AFTER[asked] if asked < len(ASK_AFTER) else None
 
 
 # --- waiting for the phone ----------------------------------------------------------------------------------------

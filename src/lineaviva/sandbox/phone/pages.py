@@ -19,8 +19,8 @@ from lineaviva.kernel import clock
 from lineaviva.kernel.activation_code import ActivationCode
 from lineaviva.kernel.errors import InvalidInput, LineavivaError
 from lineaviva.kernel.mask import masked
+from lineaviva.sandbox.languages import language_of
 from lineaviva.sandbox.phone.texts import failure_of, words
-from lineaviva.sandbox.provider.texts import language_of
 
 
 @never_cache

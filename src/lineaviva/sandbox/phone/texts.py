@@ -1,13 +1,10 @@
-"""The words of the phone's pages, and which of them fits a failure.
-
-A small table of its own, as the pretend bank has one: a real phone's pages are not translated by us either.
-"""
+"""The words of the phone's pages, and which of them fits a failure."""
 
 from __future__ import annotations
 
 from lineaviva.kernel.errors import LineavivaError
+from lineaviva.sandbox.languages import Table, column
 from lineaviva.sandbox.phone.errors import OperatorRefused
-from lineaviva.sandbox.provider.texts import LANGUAGES
 
 # Subject and reason of the server's refusal (SGP.22 5.2.6), as far as a person can do something about it.
 _REFUSALS = {
@@ -44,11 +41,10 @@ def failure_of(error: LineavivaError) -> str:
 
 def words(language: str) -> dict[str, str]:
     """All texts of one language by name."""
-    place = LANGUAGES.index(language)
-    return {name: texts[place] for name, texts in _TEXTS.items()}
+    return column(_TEXTS, language)
 
 
-_TEXTS: dict[str, tuple[str, str, str, str]] = {
+_TEXTS: Table = {
     "bank": ("Pretend phone", "Telefono di prova", "模拟手机", "模擬手機"),
     "notice": (
         "Sandbox: this phone exists on this machine only. No network knows its lines.",

@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
+from lineaviva.sandbox.languages import language_of
 from lineaviva.sandbox.provider import knobs
 from lineaviva.sandbox.provider.cards import CARDS
 from lineaviva.sandbox.provider.models import (
@@ -24,7 +25,7 @@ from lineaviva.sandbox.provider.models import (
     PaymentIntent,
     Refund,
 )
-from lineaviva.sandbox.provider.texts import language_of, words
+from lineaviva.sandbox.provider.texts import words
 
 
 @require_safe

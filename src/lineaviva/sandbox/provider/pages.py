@@ -12,12 +12,13 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from lineaviva.kernel.money import Money
+from lineaviva.sandbox.languages import language_of
 from lineaviva.sandbox.provider.cards import CARDS, Card, card_called, card_of
 from lineaviva.sandbox.provider.collecting import Tried, card_try, session_find, three_d_secure_answer
 from lineaviva.sandbox.provider.errors import ApiError
 from lineaviva.sandbox.provider.faults import lost
 from lineaviva.sandbox.provider.models import CheckoutSession
-from lineaviva.sandbox.provider.texts import language_of, words
+from lineaviva.sandbox.provider.texts import words
 
 
 # The session's name in the address is the secret here; there is no signed-in reader whose cookies could be abused.

@@ -1,33 +1,16 @@
-"""The words of the hosted pages.
-
-A small table of its own: the real provider's pages are not translated by us either.
-"""
+"""The words of the hosted pages."""
 
 from __future__ import annotations
 
-LANGUAGES = ("en", "it", "zh-hans", "zh-hant")
-_BY_LOCALE = {"it": "it", "zh": "zh-hans", "zh-TW": "zh-hant", "zh-HK": "zh-hant", "en": "en"}
-
-
-def language_of(locale: str, accept: str = "") -> str:
-    """The page's language for a session's locale; with `auto`, the first one of the browser's that we have."""
-    if locale in _BY_LOCALE:
-        return _BY_LOCALE[locale]
-    for wanted in accept.split(","):
-        tag = wanted.split(";")[0].strip()
-        for known in (tag, tag[:2]):
-            if known in _BY_LOCALE:
-                return _BY_LOCALE[known]
-    return "en"
+from lineaviva.sandbox.languages import Table, column
 
 
 def words(language: str) -> dict[str, str]:
     """All texts of one language by name."""
-    place = LANGUAGES.index(language)
-    return {name: texts[place] for name, texts in _TEXTS.items()}
+    return column(_TEXTS, language)
 
 
-_TEXTS: dict[str, tuple[str, str, str, str]] = {
+_TEXTS: Table = {
     "bank": ("Pretend bank", "Banca di prova", "模拟银行", "模擬銀行"),
     "notice": (
         "Sandbox: no real money moves. Never type a real card here.",
