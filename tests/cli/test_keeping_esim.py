@@ -17,7 +17,7 @@ from lineaviva.keeper.delivery.models import Delivery, MailKind
 from lineaviva.keeper.delivery.queries import activation_code, code_label, delivery_by_code, matching_id
 from lineaviva.keeper.delivery.sealing import seal
 from lineaviva.kernel.activation_code import ActivationCode
-from tests import factories
+from tests import factories, migrated
 from tests.cli.test_keeping import Place, installed_at
 from tests.conftest import NOON
 
@@ -53,7 +53,10 @@ def full(tmp_path_factory: pytest.TempPathFactory, installed_at: Callable[[Path]
 
 @pytest.fixture
 def elsewhere(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Place:
-    return Place(tmp_path / "elsewhere", django_db_blocker)
+    """Tables and nothing in them, on SQLite."""
+    place = Place(tmp_path / "elsewhere", django_db_blocker)
+    migrated.home("keeper", place.home)
+    return place
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +83,12 @@ def test_whoever_has_the_backup_with_its_key_goes_on_as_before(full: Place, arch
         secret = matching_id(only())
     with at_home(elsewhere):
         assert (activation_code(only()), matching_id(only()), len(secret)) == (CODE, secret, 23)
+        code = delivery_by_code(only().code).code
+    ran = elsewhere.run("esim", "show", code, "--json")
+    assert ran.code == 0, ran.err
+    shown: Any = ran.json
+    assert shown["state"] == "released"
+    assert CODE.matching_id not in ran.out
 
 
 def test_under_another_key_the_codes_are_void_and_all_else_goes_on(
@@ -97,14 +106,3 @@ def test_under_another_key_the_codes_are_void_and_all_else_goes_on(
         made = delivery_replace(delivery=old, reason="replacement", by=old.line.holder, now=NOON)
         old.refresh_from_db()
         assert (old.state, made.state, len(matching_id(made))) == ("withdrawing", "waiting", 23)
-
-
-def test_the_command_shows_it_too(full: Place, archive: Path, elsewhere: Place) -> None:
-    assert elsewhere.run("restore", str(archive)).code == 0
-    with at_home(elsewhere):
-        code = delivery_by_code(only().code).code
-    ran = elsewhere.run("esim", "show", code, "--json")
-    assert ran.code == 0, ran.err
-    shown: Any = ran.json
-    assert shown["state"] == "released"
-    assert CODE.matching_id not in ran.out
