@@ -15,6 +15,7 @@ import psycopg
 
 from lineaviva.cli.demo import free_port
 from tests import migrated
+from tests.patience import PATIENCE
 
 CLIENT_ID, SECRET = "partner", "5f1c" * 4 + "09ab7e3d28c64f71b2a05d9e83c6f4171d3e5b79a0c2e4f6"
 
@@ -77,20 +78,21 @@ class CarrierProcess:
         return self
 
     def _wait_until_up(self) -> None:
-        deadline = time.monotonic() + 20
+        assert self._process is not None
+        deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                httpx.get(f"{self.url}/sandbox/knobs", timeout=2).raise_for_status()
+                httpx.get(f"{self.url}/sandbox/knobs").raise_for_status()
                 return
             except httpx.HTTPError:
-                if time.monotonic() > deadline:
+                if self._process.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError((self.home / "log").read_text()) from None
                 time.sleep(0.02)
 
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(10)
+            self._process.wait(PATIENCE)
             self._process = None
 
     def close(self) -> None:
@@ -102,7 +104,7 @@ class CarrierProcess:
     # --- what tests ask of it -----------------------------------------------------------------------------------------
 
     def knobs(self, **knobs: Any) -> dict[str, Any]:
-        answer = httpx.post(f"{self.url}/sandbox/knobs", json=knobs, timeout=10)
+        answer = httpx.post(f"{self.url}/sandbox/knobs", json=knobs)
         answer.raise_for_status()
         return dict(answer.json())
 
@@ -119,7 +121,7 @@ class CarrierProcess:
         )
 
     def audit(self) -> dict[str, Any]:
-        return dict(httpx.get(f"{self.url}/sandbox/audit", timeout=10).json())
+        return dict(httpx.get(f"{self.url}/sandbox/audit").json())
 
     def credited(self, reference: str) -> tuple[int, int]:
         """How often our reference was carried out, and for how many cents; the books must balance."""
@@ -129,10 +131,10 @@ class CarrierProcess:
         return found["times"], found["minor"]
 
     def get(self, path: str, **params: str) -> httpx.Response:
-        return httpx.get(self.url + path, params=params, headers=self.headers(), timeout=10)
+        return httpx.get(self.url + path, params=params, headers=self.headers())
 
     def post(self, path: str, body: Any) -> httpx.Response:
-        return httpx.post(self.url + path, json=body, headers=self.headers(), timeout=10)
+        return httpx.post(self.url + path, json=body, headers=self.headers())
 
     def let_in(self) -> dict[str, str]:
         """Headers of a client that may do everything, let in as an operator lets one in."""
@@ -141,13 +143,13 @@ class CarrierProcess:
         made = json.loads(subprocess.run(argv, env=self.env, check=True, capture_output=True).stdout)
         form = {"grant_type": "client_credentials"}
         client = (made["client_id"], made["client_secret"])
-        answer = httpx.post(f"{self.url}/oauth2/token", data=form, auth=client, timeout=10).raise_for_status()
+        answer = httpx.post(f"{self.url}/oauth2/token", data=form, auth=client).raise_for_status()
         return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
     def headers(self) -> dict[str, str]:
         """Those of the partner's client, by one token for the whole run."""
         if not self._token:
             form = {"grant_type": "client_credentials"}
-            answer = httpx.post(f"{self.url}/oauth2/token", data=form, auth=(CLIENT_ID, SECRET), timeout=10)
+            answer = httpx.post(f"{self.url}/oauth2/token", data=form, auth=(CLIENT_ID, SECRET))
             self._token = answer.raise_for_status().json()["access_token"]
         return {"Authorization": f"Bearer {self._token}"}

@@ -15,7 +15,7 @@ from django.test import TransactionTestCase
 from lineaviva.config import logging
 from lineaviva.kernel import clock as kernel_clock
 from lineaviva.kernel.clock import ROME, FrozenClock
-from tests import database, migrated
+from tests import database, limits, migrated
 from tests.sandbox.provider.process import Bank, Shop
 from tests.scheduling import ByFile, turn
 
@@ -43,6 +43,15 @@ def frugal() -> Iterator[None]:
         patched.setattr("httpx._transports.default.create_ssl_context", cache(httpx.create_ssl_context))
         # A command that runs in this process leaves the log to pytest: the stderr that it sees is closed afterwards.
         patched.setattr(logging, "configure", lambda *, level="INFO": None)
+        # Hypothesis reads every module of ours for constants to try: seconds in each worker, and our edges are our own.
+        patched.setattr("hypothesis.internal.conjecture.providers.is_local_module_file", lambda _path: False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient() -> Iterator[None]:
+    """However long an answer takes, nobody hangs up."""
+    with limits.patient():
         yield
 
 

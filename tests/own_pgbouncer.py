@@ -19,6 +19,7 @@ import psycopg
 
 from lineaviva.cli.demo import free_port
 from tests.own_postgres import OwnPostgres
+from tests.patience import PATIENCE
 
 _CONFIG = """
 [databases]
@@ -93,7 +94,7 @@ def own_pgbouncer(server: OwnPostgres) -> Iterator[OwnPgBouncer]:
 
 
 def _wait_until_up(bouncer: OwnPgBouncer, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while True:
         try:
             psycopg.connect(bouncer.url("postgres")).close()

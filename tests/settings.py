@@ -10,9 +10,11 @@ os.environ.setdefault("LINEAVIVA_SECRET_KEY", "a key for tests only, long enough
 
 from lineaviva.config.settings import *  # noqa: F403
 from lineaviva.config.settings import DATABASES, INSTALLED_APPS
+from tests.patience import PATIENCE
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.agenda_app"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+EMAIL_TIMEOUT = PATIENCE
 # Each test process has a database of its own, so that several runs on one machine do not meet.
 _name = f"lineaviva_test_{os.getpid()}"
 _sqlite = DATABASES["default"]["ENGINE"].endswith("sqlite3")

@@ -2,7 +2,7 @@
 
     with TcpProxy(("127.0.0.1", 5432)) as proxy:
         proxy.when(b"COMMIT", 5, "stall")     # when a client says so for the fifth time
-        assert proxy.struck.wait(30)
+        assert proxy.struck.wait(PATIENCE)
         proxy.set("pass")
 
 cut: every connection is closed in good order, and so is every new one. stall: connections stand and are taken, and
@@ -21,6 +21,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Literal
+
+from tests.patience import PATIENCE
 
 Mode = Literal["pass", "hold", "cut", "stall", "reset", "half-open"]
 _ABORT = struct.pack("ii", 1, 0)  # linger for no time at all: close sends RST
@@ -43,14 +45,14 @@ class TcpProxy:
 
     def __enter__(self) -> TcpProxy:
         self._thread.start()
-        self._server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
+        self._server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(PATIENCE)
         self.port = int(self._server.sockets[0].getsockname()[1])
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(PATIENCE)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
         self._loop.close()
 
     # --- what a test says ---------------------------------------------------------------------------------------------
@@ -74,7 +76,7 @@ class TcpProxy:
             done.set()
 
         self._loop.call_soon_threadsafe(run)
-        assert done.wait(10)
+        assert done.wait(PATIENCE)
 
     # --- in the thread ------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from urllib.request import Request, urlopen
 
 from lineaviva.kernel import agenda
 from tests.agenda_app.models import Errand, Task
+from tests.patience import PATIENCE
 
 LEASE = timedelta(seconds=float(os.environ.get("AGENDA_TEST_LEASE", "60")))
 STEPS = 4
@@ -37,5 +38,5 @@ def _next(row: Task, now: datetime) -> agenda.Outcome:
 def _ask(reference: str) -> None:
     """Sends the reference as the idempotency key, as every adapter does."""
     url = f"{os.environ['AGENDA_TEST_OUTSIDE']}/{reference}"
-    with urlopen(Request(url, method="POST", headers={"worker": str(os.getpid())}), timeout=30):
+    with urlopen(Request(url, method="POST", headers={"worker": str(os.getpid())}), timeout=PATIENCE):
         pass

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.processes
 
@@ -17,7 +19,7 @@ pytestmark = pytest.mark.processes
 def measured(tmp_path: Path, *argv: str) -> tuple[int, dict[str, Any]]:
     """Exit code, and the object on the last line."""
     command = [sys.executable, *argv, "--json", "--folder", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.stdout, done.stderr[-2000:]
     return done.returncode, json.loads(done.stdout.splitlines()[-1])
 

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from lineaviva.cli.demo import free_port
 from tests import migrated
 from tests.cli.conftest import command_env
+from tests.patience import PATIENCE, until
 
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
 LANGUAGES = ("zh-hans", "zh-hant", "it", "en")
@@ -37,8 +37,8 @@ ARGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-# The payment provider and the operator are other processes: what depends on them is waited for this long.
-PATIENCE = 20_000
+# In milliseconds, as Playwright counts: of whatever is expected on a page, and of whatever is done there.
+expect.set_options(timeout=PATIENCE * 1000)
 
 Open = Callable[..., Page]
 
@@ -59,14 +59,13 @@ class World:
 
     def code_for(self, email: str) -> str:
         """The sign-in code in the newest mail to this address, as soon as it is there."""
-        deadline = time.monotonic() + PATIENCE / 1000
-        while time.monotonic() < deadline:
-            mails = httpx.get(f"{self.mailbox}messages.json").json()["messages"]
-            for mail in mails:
-                if email in mail["to"] and (found := re.search(r"^ {4}(\S+)\s*$", mail["text"], re.M)):
-                    return found[1]
-            time.sleep(0.1)
-        raise AssertionError(f"no code came for {email}")
+        return until(lambda: self._code_for(email), f"a code comes for {email}", every=0.1)
+
+    def _code_for(self, email: str) -> str:
+        for mail in httpx.get(f"{self.mailbox}messages.json").json()["messages"]:
+            if email in mail["to"] and (found := re.search(r"^ {4}(\S+)\s*$", mail["text"], re.M)):
+                return found[1]
+        return ""
 
 
 @pytest.fixture(scope="session")
@@ -99,7 +98,7 @@ def stop(process: subprocess.Popen[str]) -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGINT)
     try:
-        process.wait(15)
+        process.wait(PATIENCE)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
 
@@ -117,7 +116,7 @@ def context_of(chromium: Browser, language: str, **more: Any) -> BrowserContext:
     # The worker is told off where it is not what is tested: a kept page would hide what the server sends.
     facts = {"locale": LOCALES[language], "viewport": PHONE, "service_workers": "block", "reduced_motion": "reduce"}
     context = chromium.new_context(**{**facts, **more})
-    context.set_default_timeout(PATIENCE)
+    context.set_default_timeout(PATIENCE * 1000)
     return context
 
 

@@ -8,7 +8,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from tests.sandbox.provider.process import AUTH, Bank, Shop, http, wait_for
+from tests.patience import until
+from tests.sandbox.provider.process import AUTH, Bank, Shop, http
 from tests.sandbox.provider.test_api import create
 
 PHONE, DESK = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
@@ -80,7 +81,7 @@ def test_the_payers_connection_breaks_after_the_charge(bank: Bank, chromium: Bro
     session = create(bank)
     page = opened(chromium, f"{session['url']}?card=lost", viewport=PHONE)
     page.get_by_role("button").click()
-    wait_for(lambda: bank.money()["charges"])
+    until(lambda: bank.money()["charges"])
     page.goto(session["url"])
     assert page.locator("h1").inner_text() == "Paid"
     page.context.close()

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import DESK, LANGUAGES, PATIENCE, PHONE, Open, World, assert_accessible, context_of
+from tests.browser.conftest import DESK, LANGUAGES, PHONE, Open, World, assert_accessible, context_of
 from tests.browser.test_looks import LOOKS, open_all, speak
 from tests.browser.test_renewal import pay_at_the_bank, sign_in, stays
 
@@ -71,7 +71,7 @@ def test_a_plan_begins_when_its_esim_is_on_the_phone(
     page = visit(language, viewport=size, **agent)
     order_esim(page, world, f"esim-{language}@example.org")
     stays(page)
-    expect(page.locator("#status a.button.big[href^='/esim/']")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator("#status a.button.big[href^='/esim/']")).to_be_visible()
     assert page.evaluate("window.stayed") is True
     assert_accessible(page)
     order = page.url
@@ -81,12 +81,12 @@ def test_a_plan_begins_when_its_esim_is_on_the_phone(
     stays(page)
     install_on_the_pretend_phone(page)
     # The page beside the phone follows it, to the end, by itself.
-    expect(page.locator(".steps .dot.is-live")).to_have_count(6, timeout=PATIENCE * 2)
+    expect(page.locator(".steps .dot.is-live")).to_have_count(6)
     assert page.evaluate("window.stayed") is True, "the page was loaded again"
     expect(page.locator("img.qr.big")).to_have_count(0)
     assert_accessible(page)
     page.goto(order)
-    expect(page.locator("#status a[href$='receipt.pdf']")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator("#status a[href$='receipt.pdf']")).to_be_visible()
     expect(page.locator("#status a[href^='/esim/']:not(.big)")).to_be_visible()
     assert_accessible(page)
 
@@ -101,7 +101,7 @@ def ready(world: World, chromium: Browser, tmp_path_factory: pytest.TempPathFact
     with context_of(chromium, "en", base_url=world.address) as context:
         page = context.new_page()
         order_esim(page, world, "gino@example.org")
-        expect(page.locator("#status a.button.big[href^='/esim/']")).to_be_visible(timeout=PATIENCE)
+        expect(page.locator("#status a.button.big[href^='/esim/']")).to_be_visible()
         path = page.locator("#status a.button.big[href^='/esim/']").get_attribute("href")
         context.storage_state(path=state)
     assert path
@@ -167,7 +167,7 @@ def test_a_code_is_copied_by_one_tap(visit: Open, ready: tuple[Path, str]) -> No
     expect(button).to_have_text("Copied")
     expect(page.locator("#said")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == code
-    expect(button).to_have_text("Copy", timeout=PATIENCE)
+    expect(button).to_have_text("Copy")
 
 
 def test_without_a_clipboard_it_is_selected(visit: Open, ready: tuple[Path, str]) -> None:

@@ -9,6 +9,7 @@ import httpx
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open, World, assert_accessible
+from tests.patience import until
 
 
 def with_worker(visit: Open, **facts: object) -> Page:
@@ -72,7 +73,7 @@ def test_signing_out_forgets_the_list(world: World, visit: Open) -> None:
     sign_in_by_code(page, world, "forget@example.org")
     page.evaluate("navigator.serviceWorker.ready")
     page.goto("/")
-    assert kept(page) is True
+    keeps(page)
     page.goto("/account/logout/")
     page.locator("main form button").click()
     expect(page.locator(".hero")).to_be_visible()
@@ -89,16 +90,24 @@ def test_the_next_reader_does_not_see_the_one_before(world: World, visit: Open) 
     sign_in_by_code(page, world, "before@example.org")
     page.evaluate("navigator.serviceWorker.ready")
     page.goto("/")
-    assert kept(page) is True
+    keeps(page)
     page.context.clear_cookies()
     page.goto("/offline/")
     page.goto("/account/login/")
     assert kept(page) is False
 
 
+KEPT = "caches.open('list').then((c) => c.match('/')).then(Boolean)"
+
+
+def keeps(page: Page) -> None:
+    """The worker writes after it has answered."""
+    until(lambda: page.evaluate(KEPT), every=0.1)
+
+
 def kept(page: Page) -> bool:
-    page.wait_for_timeout(300)  # the worker writes after it has answered
-    found: bool = page.evaluate("caches.open('list').then((c) => c.match('/')).then(Boolean)")
+    page.wait_for_timeout(300)
+    found: bool = page.evaluate(KEPT)
     return found
 
 

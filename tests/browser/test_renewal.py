@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from io import BytesIO
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from playwright.sync_api import Page, expect
 from pypdf import PdfReader
 
-from tests.browser.conftest import DESK, PATIENCE, PHONE, Open, World, assert_accessible
+from tests.browser.conftest import DESK, PHONE, Open, World, assert_accessible
+from tests.patience import PATIENCE
 
 TIM_NUMBER = "339 123 4567"  # a subscription of the pretend TIM
 HTML_LANG = {"zh-hans": "zh-Hans", "zh-hant": "zh-Hant", "it": "it", "en": "en"}
@@ -72,7 +74,7 @@ def test_a_new_person_renews_and_has_the_receipt(
 
     page.wait_for_url(re.compile(r"/orders/"))
     stays(page)
-    expect(page.locator("#status a[href$='receipt.pdf']")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator("#status a[href$='receipt.pdf']")).to_be_visible()
     assert page.evaluate("window.stayed") is True, "the page was loaded again"
     expect(page.locator(".steps .dot.is-live")).to_have_count(4)
     expect(page.locator("html")).to_have_attribute("lang", HTML_LANG[language])
@@ -106,7 +108,7 @@ def test_a_holder_needs_four_taps(world: World, visit: Open, annas_state: Path) 
         press()
         taps += 1
     page.wait_for_url(re.compile(r"/orders/"))
-    expect(page.locator("#status a[href$='receipt.pdf']")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator("#status a[href$='receipt.pdf']")).to_be_visible()
     assert taps == 4
 
 
@@ -156,7 +158,7 @@ def test_a_refused_card_is_told_and_can_be_replaced_by_cash(
     till.locator("section form button").click()
     expect(till.locator("section form button")).to_have_count(0)
 
-    expect(page.locator("#status a[href$='receipt.pdf']")).to_be_visible(timeout=PATIENCE * 2)
+    expect(page.locator("#status a[href$='receipt.pdf']")).to_be_visible()
     assert page.evaluate("window.stayed") is True
 
 
@@ -183,9 +185,8 @@ def test_the_whole_way_without_javascript(world: World, visit: Open) -> None:
     page.locator("button[value=stripe]").click()
     pay_at_the_bank(page)
     page.wait_for_url(re.compile(r"/orders/"))
-    for _ in range(40):
-        if page.locator("a[href$='receipt.pdf']").count():
-            break
+    end = time.monotonic() + PATIENCE
+    while not page.locator("a[href$='receipt.pdf']").count() and time.monotonic() < end:
         page.wait_for_timeout(500)
         page.reload()
     expect(page.locator("a[href$='receipt.pdf']")).to_be_visible()

@@ -17,6 +17,7 @@ from rich.console import Console
 from lineaviva.cli import main as command_line
 from lineaviva.cli import output
 from tests import migrated
+from tests.patience import PATIENCE
 
 Command = Callable[..., "Ran"]
 
@@ -43,7 +44,7 @@ def command_env(home: Path) -> dict[str, str]:
 def typed(*words: str, env: dict[str, str]) -> Ran:
     """`lineaviva` with these words, in a process of its own."""
     argv = [sys.executable, "-m", "lineaviva.cli.main", *words]
-    done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=PATIENCE)
     return Ran(done.returncode, done.stdout, done.stderr)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import command_env
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -17,7 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 @pytest.mark.processes
 def test_killed_programs_and_a_failing_outside_lose_and_double_nothing(tmp_path: Path) -> None:
     argv = [sys.executable, "bench/faults.py", "--orders", "12", "--seed", "7", "--json"]
-    ran = subprocess.run(argv, cwd=ROOT, env=command_env(tmp_path), capture_output=True, text=True, timeout=400)
+    env, patience = command_env(tmp_path), 3 * PATIENCE
+    ran = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, timeout=patience)
     assert ran.returncode == 0, ran.stdout + ran.stderr[-3000:]
     found = json.loads(ran.stdout)
     assert (found["orders"], found["wrong"]) == (12, [])

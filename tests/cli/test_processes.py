@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from lineaviva.cli.processes import Group, Program
 from lineaviva.kernel.errors import Conflict
+from tests.patience import PATIENCE
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -88,7 +88,7 @@ def test_the_terminals_ctrl_c_is_for_the_supervisor_alone(group: Group) -> None:
 
 def test_what_ends_by_itself_is_waited_for(group: Group) -> None:
     group.start(program("pass", "good"), program("raise SystemExit(3)", "bad"))
-    assert group.wait_until_done(30) == 3
+    assert group.wait_until_done(PATIENCE) == 3
 
 
 def test_what_does_not_end_by_itself_is_ended(group: Group) -> None:
@@ -101,14 +101,12 @@ def test_what_does_not_end_by_itself_is_ended(group: Group) -> None:
 def test_what_falls_while_it_starts_is_named(group: Group) -> None:
     group.start(program("raise SystemExit(3)", "carrier", port=1))
     with pytest.raises(Conflict) as fallen:
-        group.wait_until_up(30)
+        group.wait_until_up(PATIENCE)
     assert fallen.value.code == "not_started"
     assert "carrier" in fallen.value.message
 
 
 def test_what_falls_is_started_again_until_it_is_broken(group: Group, tmp_path: Path) -> None:
     group.start(program("print('here', flush=True)", output=tmp_path / "said"))
-    began = time.monotonic()
     assert group.watch() == 1
-    assert time.monotonic() - began < 60
     assert (tmp_path / "said").read_text() == "here\n" * 6

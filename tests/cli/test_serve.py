@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from lineaviva.cli.demo import free_port
 from lineaviva.cli.processes import is_listening
 from tests import migrated
 from tests.cli.conftest import Command, command_env
+from tests.patience import PATIENCE, until
 
 pytestmark = pytest.mark.processes
 PARTS = (0, 1, 2, 3, 4, 5, 6, 9)
@@ -52,19 +52,15 @@ def test_serve_signs_in_by_its_link_starts_again_what_falls_and_stops_on_ctrl_c(
     starts_again_what_falls(process, port)
     # Ctrl-C reaches the whole foreground group at once, as a terminal sends it.
     os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(15) == 0
+    assert process.wait(PATIENCE) == 0
     assert not any(is_listening(port + part) for part in PARTS)
 
 
 def starts_again_what_falls(process: subprocess.Popen[str], port: int) -> None:
     children = subprocess.run(["pgrep", "-P", str(process.pid), "-f", "sandbox.mail"], capture_output=True, text=True)
     os.kill(int(children.stdout.split()[0]), signal.SIGKILL)
-    deadline = time.monotonic() + 15
-    while is_listening(port + 9) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    while not is_listening(port + 9) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert is_listening(port + 9)
+    until(lambda: not is_listening(port + 9))
+    until(lambda: is_listening(port + 9))
 
 
 @contextmanager
@@ -82,12 +78,10 @@ def test_who_is_told_to_stop_while_starting_leaves_nothing_running(tmp_path: Pat
     argv = [sys.executable, "-m", "lineaviva.cli.main", "serve", "--sandbox", "--port", str(port), "--json"]
     with open(tmp_path / "said", "w") as said, heard():
         process = subprocess.Popen(argv, env=command_env(tmp_path), stdout=said, stderr=said, start_new_session=True)
-    deadline = time.monotonic() + 60
-    while not is_listening(port + 9):
-        assert time.monotonic() < deadline, (tmp_path / "said").read_text()
-        time.sleep(0.01)
+    until(lambda: is_listening(port + 9) or process.poll() is not None, every=0.01)
+    assert process.poll() is None, (tmp_path / "said").read_text()
     process.send_signal(told)
-    assert process.wait(20) == 130
+    assert process.wait(PATIENCE) == 130
     assert not any(is_listening(port + part) for part in PARTS)
     assert subprocess.run(["pgrep", "-s", str(process.pid)], capture_output=True).stdout == b""
     assert "address" not in (tmp_path / "said").read_text()

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connections
 
 from lineaviva.kernel.errors import LineavivaError
+from tests.patience import PATIENCE
 
 
 def together(times: int, act: Callable[[], Any]) -> list[Any]:
@@ -32,7 +33,7 @@ def together(times: int, act: Callable[[], Any]) -> list[Any]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(PATIENCE)
     if broken:
         raise broken[0]
     return answers

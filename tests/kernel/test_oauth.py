@@ -15,6 +15,7 @@ import pytest
 from lineaviva.kernel.clock import FrozenClock
 from lineaviva.kernel.errors import NeedsPerson, Temporary
 from lineaviva.kernel.oauth import Client, Tokens
+from tests.patience import PATIENCE
 
 TIM = Client("http://tim.test/base/", "keeper", "a secret: with % and colon")
 
@@ -165,7 +166,7 @@ def test_threads_that_want_one_together_ask_once(clock: FrozenClock, status: int
 
     def slow(_: httpx.Request) -> httpx.Response:
         waiting.release()
-        assert go.wait(5)
+        assert go.wait(PATIENCE)
         return httpx.Response(status, json={"access_token": "x", "token_type": "Bearer", "expires_in": 600})
 
     endpoint = Endpoint(slow)
@@ -179,13 +180,13 @@ def test_threads_that_want_one_together_ask_once(clock: FrozenClock, status: int
 
     with ThreadPoolExecutor(8) as pool:
         asked = [pool.submit(fetch) for _ in range(8)]
-        assert waiting.acquire(timeout=5)
+        assert waiting.acquire(timeout=PATIENCE)
         while tokens._locks[TIM].acquire(blocking=False):  # pragma: no cover - until the first one holds it
             tokens._locks[TIM].release()
         # All eight are at the lock or past it before the answer comes.
         threading.Event().wait(0.2)
         go.set()
-        assert {one.result(5) for one in asked} == ({"x"} if status == 200 else {"none"})
+        assert {one.result(PATIENCE) for one in asked} == ({"x"} if status == 200 else {"none"})
     assert len(endpoint.asked) == 1
 
 

@@ -8,8 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,10 +24,10 @@ from tests.carrier.doors import NUMBER, TOPUP, topup_body
 from tests.carrier_process import CarrierProcess
 from tests.own_pgbouncer import OwnPgBouncer, own_pgbouncer
 from tests.own_postgres import own_postgres
+from tests.patience import PATIENCE, until
 
 pytestmark = [pytest.mark.postgres, pytest.mark.processes]
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 60.0
 AGENDA = {"DJANGO_SETTINGS_MODULE": "tests.pgbouncer.settings", "LINEAVIVA_PROGRAM": "carrier"}
 
 
@@ -69,14 +68,6 @@ def running(env: dict[str, str], home: Path, *words: str) -> Iterator[subprocess
         # With what it started: a web server's workers would outlive it.
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def until(there: Callable[[], Any], what: str, patience: float = PATIENCE) -> float:
-    begun = time.monotonic()
-    while not there():
-        assert time.monotonic() - begun < patience, f"it did not happen: {what}"
-        time.sleep(0.02)
-    return time.monotonic() - begun
 
 
 def test_no_statement_is_prepared_and_no_cursor_stays() -> None:
@@ -159,13 +150,13 @@ class Tasks:
 def test_a_worker_hears_of_work_round_the_pooler_and_finds_it_without(
     bouncer: OwnPgBouncer, tasks: str, tmp_path: Path, direct: bool
 ) -> None:
-    """One that hears need not look by itself for a minute; one that does not looks every two seconds."""
+    """One that hears need not look by itself for an hour; one that does not looks every two seconds."""
     url = bouncer.server.url(tasks) if direct else ""
     settings = {**AGENDA, "LINEAVIVA_DATABASE_DIRECT_URL": url}
     env, board = environment(bouncer, tasks, tmp_path, **settings), Tasks(bouncer)
     bouncer.fill(tasks)
     first = board.write()
-    with running(env, tmp_path, "tests.pgbouncer.worker", "60" if direct else "2"):
+    with running(env, tmp_path, "tests.pgbouncer.worker", "3600" if direct else "2"):
         until(lambda: board.done(first), "it is at work")
         listening = (
             "SELECT COUNT(*) FROM pg_stat_activity WHERE query = 'LISTEN lineaviva_agenda' AND datname = 'tasks'"
@@ -174,8 +165,7 @@ def test_a_worker_hears_of_work_round_the_pooler_and_finds_it_without(
             until(lambda: bouncer.server.rows(listening, tasks) == [(1,)], "it listens")
         for _ in range(3 if direct else 1):
             second = board.write()
-            took = until(lambda task=second: board.done(task), "it saw the next one", 30)  # type: ignore[misc]
-            assert took < 10
+            until(lambda task=second: board.done(task), "it saw the next one")  # type: ignore[misc]
 
 
 # --- the keeper's pages -------------------------------------------------------------------------------------------
@@ -199,7 +189,7 @@ def test_pages_are_served(bouncer: OwnPgBouncer, tmp_path: Path) -> None:
     assert link is not None
     with (
         running(env, tmp_path, "lineaviva.cli.main", "web", "--port", str(port)),
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", follow_redirects=True, timeout=20) as anna,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", follow_redirects=True, timeout=PATIENCE) as anna,
     ):
         until(lambda: _is_up(anna), "the pages are up")
         signed_in = anna.get(link.group())

@@ -100,17 +100,17 @@ class Story:
 
     def faults(self, part: str, **knobs: int) -> None:
         url = self.world.provider_url if part == "provider" else self.world.carrier_url(part)
-        httpx.post(f"{url}/sandbox/knobs", json=knobs, timeout=5).raise_for_status()
+        httpx.post(f"{url}/sandbox/knobs", json=knobs).raise_for_status()
 
     def credited(self, operator: str) -> list[str]:
         """Our references that this operator has credited, from its own ledger, which must balance."""
-        audit = httpx.get(f"{self.world.carrier_url(operator)}/sandbox/audit", timeout=5).json()
+        audit = httpx.get(f"{self.world.carrier_url(operator)}/sandbox/audit").json()
         assert audit["balanced"] is True
         return list(audit["references"])
 
     def bank(self, order: ProductOrder) -> tuple[list[int], list[int]]:
         """Amounts charged and given back for an order, by the bank's own list."""
-        found = httpx.get(f"{self.world.provider_url}/sandbox/list", timeout=5).json()
+        found = httpx.get(f"{self.world.provider_url}/sandbox/list").json()
         charges = [item["amount"] for item in found["charges"] if item["order"] == order.code]
         refunds = [item["amount"] for item in found["refunds"] if item["order"] == order.code]
         return charges, refunds

@@ -26,10 +26,10 @@ from lineaviva.keeper.orders.models import ProductOrder
 from lineaviva.keeper.payments.actions import payment_begin
 from lineaviva.sandbox import person
 from lineaviva.sandbox.phone import device, using
+from tests.patience import PATIENCE
 from tests.stories.conftest import Story
 
 pytestmark = pytest.mark.processes
-_PATIENCE = 30.0
 
 
 class _Quiet(WSGIRequestHandler):
@@ -59,7 +59,7 @@ class Ears:
     def until(self, seen: Callable[[], bool]) -> bool:
         """Whether `seen` is so by the time that enough was told."""
         with self._heard:
-            return self._heard.wait_for(seen, _PATIENCE)
+            return self._heard.wait_for(seen, PATIENCE)
 
     def close(self) -> None:
         self._server.shutdown()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -209,13 +212,17 @@ def test_the_address_counts_as_proved(link: str, browser: Browser) -> None:
 # --- the second step ----------------------------------------------------------------------------------------------
 
 
-def totp_now(secret: str) -> str:
-    import time
+@pytest.fixture
+def totp_now(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """The code of a secret; the clock of codes stands still, so that none ends between its making and its use."""
+    then = time.time()
+    monkeypatch.setattr("allauth.mfa.totp.internal.auth.time", SimpleNamespace(time=lambda: then))
+    return lambda secret: str(format_hotp_value(hotp_value(secret, int(then) // 30)))
 
-    return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
 
-
-def test_an_authenticator_app_is_switched_on_and_off(page: Client, anna: User, transactional_db: None) -> None:
+def test_an_authenticator_app_is_switched_on_and_off(
+    page: Client, anna: User, transactional_db: None, totp_now: Callable[[str], str]
+) -> None:
     html = page.get("/account/2fa/totp/activate/").content.decode()
     secret = re.search(r'class="label" translate="no">(\w+)<', html)
     assert secret
@@ -243,7 +250,9 @@ def test_a_wrong_code_switches_nothing_on(code: str, page: Client) -> None:
     assert Authenticator.objects.count() == 0
 
 
-def test_the_link_alone_is_not_enough_then(link: str, anna: User, browser: Browser) -> None:
+def test_the_link_alone_is_not_enough_then(
+    link: str, anna: User, browser: Browser, totp_now: Callable[[str], str]
+) -> None:
     TOTP.activate(anna, "JBSWY3DPEHPK3PXP")
     client = browser(accept_language="en")
     response = client.post(link, follow=True)
@@ -264,7 +273,9 @@ def test_a_recovery_code_lets_in_once(link: str, anna: User, browser: Browser) -
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_pages_of_the_second_step_open(language: str, anna: User, browser: Browser) -> None:
+def test_the_pages_of_the_second_step_open(
+    language: str, anna: User, browser: Browser, totp_now: Callable[[str], str]
+) -> None:
     User.objects.update(language=language)
     TOTP.activate(anna, "JBSWY3DPEHPK3PXP")
     RecoveryCodes.activate(anna)

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 T = TypeVar("T")
-PATIENCE = 30.0
+# What an old machine with much else to do may need for one step.
+PATIENCE = 120.0
 
 
 class StepFailed(Exception):

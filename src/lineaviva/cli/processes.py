@@ -103,7 +103,7 @@ class Group:
     def pid_of(self, name: str) -> int:
         return next(child.process.pid for child in self._children if child.program.name == name)
 
-    def wait_until_up(self, seconds: float = 60.0) -> None:
+    def wait_until_up(self, seconds: float = 120.0) -> None:
         """Return when every program with a port takes connections. Raises Conflict when one falls or does not.
 
         The time is what an old machine with much else to do may need for all of them.

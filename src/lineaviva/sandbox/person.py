@@ -64,7 +64,7 @@ def pay(url: str, *, card: str = THREE_D_SECURE, approve: bool = True) -> httpx.
 
     Returns the last page: the keeper's order page after a success. Raises httpx.HTTPError when a connection breaks.
     """
-    with httpx.Client(follow_redirects=True, timeout=15) as client:
+    with httpx.Client(follow_redirects=True, timeout=60) as client:
         page = client.get(url).raise_for_status()
         page = send(client, page, _payment_form(page), card=card)
         if "/3ds" not in str(page.url):

@@ -8,7 +8,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import date
@@ -30,9 +29,9 @@ from tests.carrier.nightly import lines
 from tests.carrier.nightly.lines import NIGHT, at, in_part, money, other_than, problems, rolled_back, state
 from tests.carrier.nightly.worlds import mixed, two_parts_due, work
 from tests.keeper.together import together
+from tests.patience import PATIENCE, until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("at_once")]
-PATIENCE = 60.0
 
 
 def expected() -> dict[str, Any]:
@@ -143,10 +142,7 @@ def done() -> int:
 
 
 def until_done(enough: int, alive: Callable[[], bool]) -> None:
-    begun = time.monotonic()
-    while alive() and done() < enough:
-        assert time.monotonic() - begun < PATIENCE
-        time.sleep(0.005)
+    until(lambda: not alive() or done() >= enough, every=0.005)
 
 
 @pytest.mark.processes

@@ -27,6 +27,7 @@ from lineaviva.cli.demo import free_port
 from lineaviva.kernel import clock
 from tests import migrated
 from tests.cli.conftest import command_env, typed
+from tests.patience import PATIENCE
 
 HEADERS = {"Content-Type": "application/json", "X-Admin-Protocol": "gsma/rsp/v2.2.2"}
 INITIATE = "/gsma/rsp2/es9plus/initiateAuthentication"
@@ -52,7 +53,7 @@ class Served:
     def post(self, path: str, body: Any, context: ssl.SSLContext | None, port: int = 0) -> tuple[int, Any]:
         kind = http.client.HTTPSConnection if context else http.client.HTTPConnection
         options = {"context": context} if context else {}
-        connection = kind("127.0.0.1", port or self.port, timeout=20, **options)  # type: ignore[arg-type]
+        connection = kind("127.0.0.1", port or self.port, timeout=PATIENCE, **options)  # type: ignore[arg-type]
         try:
             connection.request("POST", path, json.dumps(body), HEADERS)
             reply = connection.getresponse()
@@ -88,7 +89,7 @@ def serving(folder: Path, *words: str) -> Iterator[Served]:
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         try:
-            process.wait(15)
+            process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
 

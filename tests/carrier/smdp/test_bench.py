@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -17,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[3]
 def test_the_bench_downloads_and_prints_one_object(tmp_path: Path) -> None:
     env = {name: value for name, value in os.environ.items() if not name.startswith(("LINEAVIVA_", "DJANGO_"))}
     argv = [sys.executable, "bench/smdp.py", "--downloads", "3", "--folder", str(tmp_path), "--json"]
-    done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, timeout=PATIENCE)
     # 1: a target was missed, which three downloads say nothing about.
     assert done.returncode in {0, 1}, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from lineaviva.keeper.activation.models import Activation
@@ -48,13 +49,11 @@ def network(carrier: CarrierProcess, settings: Any) -> Iterator[BadNetwork]:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
     """A keeper that hangs up after half a second."""
-    import httpx
-
     with httpx.Client(timeout=0.5) as client:
         monkeypatch.setattr(adapter, "_client", lambda: client)
-        yield
+        yield client
 
 
 class Way:

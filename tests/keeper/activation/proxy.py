@@ -56,7 +56,7 @@ class BadNetwork:
                     network._held.append(request)
                     self.send_error(504)
                     return
-                with httpx.Client(timeout=10) as client:
+                with httpx.Client() as client:
                     answer = client.send(request)
                 if mode == "pass":
                     self.send_response(answer.status_code)

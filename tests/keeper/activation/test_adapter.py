@@ -15,6 +15,7 @@ from lineaviva.keeper.activation.tmf import adapter
 from lineaviva.keeper.activation.tmf.adapter import ORDER, PRODUCT, TOPUP, TmfGateway
 from lineaviva.kernel import oauth
 from lineaviva.kernel.errors import NeedsPerson, Temporary
+from tests.limits import as_shipped
 from tests.tmf_schemas import BALANCE, ORDERING, problems
 
 TOPUP_REQUEST = Request("LV-1", "tim", "+393391234567", "topup", "topup-4.99", 499)
@@ -323,9 +324,11 @@ def test_the_gateway_of_an_operator(settings: Any) -> None:
     assert gateway_for("iliad") is None
 
 
-def test_the_client_tries_to_connect_again_and_nothing_else() -> None:
+def test_the_client_tries_to_connect_again_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    as_shipped(monkeypatch)
     adapter._client.cache_clear()
     client = adapter._client()
     assert client.follow_redirects is False
     assert (client.timeout.connect, client.timeout.read) == (3, 10)
     assert adapter._client() is client
+    adapter._client.cache_clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from lineaviva.cli.demo import free_port
@@ -24,6 +25,7 @@ from tests.carrier.doors import BUCKET, PRODUCT
 from tests.carrier_process import CarrierProcess
 from tests.keeper.activation.conftest import Way, activation, delivered, held, refunds, states
 from tests.keeper.activation.proxy import BadNetwork
+from tests.patience import PATIENCE, until
 
 pytestmark = pytest.mark.processes
 
@@ -185,19 +187,15 @@ def test_an_answer_that_is_lost_once_is_asked_for_in_the_same_breath(
     assert carrier.credited(f"LV-{order.code}") == (1, 500)
 
 
-def test_a_slow_operator_is_not_waited_for(way: Way, carrier: CarrierProcess, impatient: None) -> None:
+def test_a_slow_operator_is_not_waited_for(way: Way, carrier: CarrierProcess, impatient: httpx.Client) -> None:
     carrier.knobs(latency_ms=1500)
     order = way.paid()
     way.look()
     assert states(order) == ("paid", "unknown")
     carrier.behave()
-    assert carrier.get(PRODUCT).status_code == 200
+    impatient.timeout = httpx.Timeout(PATIENCE)
+    until(lambda: carrier.credited(f"LV-{order.code}") == (1, 500), "the carrier has come to it")
     way.after(seconds=5)
-    if states(order) == ("paid", "unknown"):  # the carrier has not come to it yet
-        import time
-
-        time.sleep(1.5)
-        way.after(seconds=15)
     assert states(order) == ("active", "succeeded")
     assert carrier.credited(f"LV-{order.code}") == (1, 500)
 

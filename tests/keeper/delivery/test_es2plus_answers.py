@@ -17,6 +17,7 @@ from lineaviva.keeper.delivery.es2plus.answers import Answer, Function
 from lineaviva.keeper.delivery.ports import Ordered, ProfileRequest, Released, gateway, gateway_for
 from lineaviva.kernel.activation_code import ActivationCode
 from lineaviva.kernel.errors import NeedsPerson, Permanent, Temporary, Unknown
+from tests.limits import as_shipped
 
 ICCID, EID = "8939010000000000009", "89049032123451234512345678901235"
 WAY = Es2PlusGateway()
@@ -365,7 +366,8 @@ def test_the_gateway_of_an_operator(settings: Any) -> None:
     assert gateway_for("iliad") is None
 
 
-def test_the_client_has_limits_and_follows_nobody(settings: Any) -> None:
+def test_the_client_has_limits_and_follows_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    as_shipped(monkeypatch)
     wire._client.cache_clear()
     client = wire._client("tim", "", "", ())
     assert client.follow_redirects is False

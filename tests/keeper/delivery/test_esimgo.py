@@ -23,6 +23,7 @@ from lineaviva.kernel.activation_code import ActivationCode
 from lineaviva.kernel.errors import NeedsPerson, Temporary, Unknown
 from tests.keeper.delivery.conftest import Way, states
 from tests.keeper.delivery.esimgo_process import KEY
+from tests.limits import as_shipped
 
 WAY = EsimGoGateway()
 BUNDLE = "esim 5GB/30D IT"
@@ -424,7 +425,8 @@ def test_the_gateway_of_an_operator(settings: Any) -> None:
     assert gateway("esimgo").serves("vodafone") is False
 
 
-def test_the_client_has_limits_and_follows_nobody() -> None:
+def test_the_client_has_limits_and_follows_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    as_shipped(monkeypatch)
     wire._client.cache_clear()
     client = wire._client()
     assert client.follow_redirects is False

@@ -21,7 +21,8 @@ from lineaviva.kernel.clock import FrozenClock
 from lineaviva.kernel.errors import LineavivaError
 from lineaviva.sandbox import person
 from tests.keeper.orders import factories
-from tests.sandbox.provider.process import API_KEY, WEBHOOK_SECRET, Bank, Shop, http, wait_for
+from tests.patience import until
+from tests.sandbox.provider.process import API_KEY, WEBHOOK_SECRET, Bank, Shop, http
 
 
 @pytest.fixture(autouse=True)
@@ -65,8 +66,8 @@ class Till:
 
     def told(self, kind: str, times: int = 1) -> None:
         """Wait until the bank has told us of `kind` that often."""
-        wait_for(lambda: sum(kind.encode() in body for _, body in self.shop.received) >= times)
-        wait_for(lambda: InboxEvent.objects.filter(kind=kind).exists())
+        until(lambda: sum(kind.encode() in body for _, body in self.shop.received) >= times)
+        until(lambda: InboxEvent.objects.filter(kind=kind).exists())
 
 
 # For tests in which the bank's webhooks arrive, or several things happen at once: what they see must be committed.

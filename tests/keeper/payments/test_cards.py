@@ -13,7 +13,8 @@ from lineaviva.keeper.payments.queries import money_balance, paying_attempt
 from lineaviva.sandbox import person
 from lineaviva.sandbox.provider.cards import CARDS
 from tests.keeper.payments.conftest import Till, balance, busy, state
-from tests.sandbox.provider.process import http, wait_for
+from tests.patience import until
+from tests.sandbox.provider.process import http
 
 pytestmark = pytest.mark.processes
 NUMBER = {card.slug: card.number for card in CARDS}
@@ -162,7 +163,7 @@ def test_the_shop_is_down_when_the_bank_tells_and_hears_of_it_later(till: Till) 
     taking, till.shop.answer = till.shop.answer, lambda _headers, _body: 503
     order = till.order()
     till.pay(till.begin(order))
-    wait_for(lambda: len(till.shop.received) >= 2)
+    until(lambda: len(till.shop.received) >= 2)
     assert not InboxEvent.objects.exists()
     till.shop.answer = taking
     till.told("checkout.session.completed")

@@ -13,6 +13,7 @@ from django.db import connection
 
 from lineaviva.keeper.receipts.models import Receipt, ReceiptCounter
 from tests.keeper.receipts.conftest import active_order
+from tests.patience import PATIENCE
 
 # Breaks every third transaction after its number was taken; "kill" dies there as kill -9 does.
 CHILD = """
@@ -63,7 +64,7 @@ def test_several_processes_leave_no_gap(now: datetime) -> None:
         subprocess.Popen([sys.executable, "-c", CHILD, mode, now.isoformat(), *mine], env=env) for mode, mine in works
     ]
 
-    codes = [child.wait(120) for child in children]
+    codes = [child.wait(PATIENCE) for child in children]
 
     assert codes == [0, -9, 0]
     numbers = list(Receipt.objects.order_by("number").values_list("number", flat=True))

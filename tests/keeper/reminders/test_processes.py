@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -23,6 +22,7 @@ from lineaviva.keeper.reminders.models import Reminder
 from lineaviva.kernel.clock import ROME
 from lineaviva.sandbox.mail import store
 from tests import factories
+from tests.patience import PATIENCE, until
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
@@ -38,8 +38,7 @@ class Post:
         self.folder, self.port = folder, free_port()
         argv = [sys.executable, "-m", "lineaviva.sandbox.mail", "--port", str(self.port), "--folder", str(folder)]
         self.process = subprocess.Popen(argv)
-        while not is_listening(self.port):
-            time.sleep(0.02)
+        until(lambda: is_listening(self.port))
 
     def remind(self) -> subprocess.Popen[str]:
         """`lineaviva remind` against this test's database."""
@@ -71,7 +70,7 @@ def post(tmp_path: Path) -> Iterator[Post]:
     found = Post(tmp_path / "mail")
     yield found
     found.process.send_signal(signal.SIGTERM)
-    found.process.wait(10)
+    found.process.wait(PATIENCE)
 
 
 @pytest.fixture
@@ -82,11 +81,11 @@ def lines() -> list[Line]:
 
 def test_two_at_once_send_each_once(post: Post, lines: list[Line]) -> None:
     two = [post.remind(), post.remind()]
-    reports = [json.loads(process.communicate(timeout=120)[0]) for process in two]
+    reports = [json.loads(process.communicate(timeout=PATIENCE)[0]) for process in two]
     assert [process.returncode in {0, 1} for process in two] == [True, True]
     # One of them may end while the other still has some in hand; nothing stays behind.
     last = post.remind()
-    last.communicate(timeout=120)
+    last.communicate(timeout=PATIENCE)
     assert last.returncode == 0
     assert sorted(post.got().values()) == [1] * LINES
     assert {row["stage"] for report in reports for row in report["sent"]} == {7}
@@ -96,9 +95,7 @@ def test_two_at_once_send_each_once(post: Post, lines: list[Line]) -> None:
 
 def test_killed_while_sending_the_rest_goes_out_and_nothing_is_lost(post: Post, lines: list[Line]) -> None:
     first = post.remind()
-    until = time.monotonic() + 60
-    while sum(post.got().values()) < 5 and time.monotonic() < until:
-        time.sleep(0.01)
+    until(lambda: sum(post.got().values()) >= 5, every=0.01)
     first.kill()
     first.communicate()
     # What it had in hand is under its lease; as of later, when that has run out, another one takes over.
@@ -106,7 +103,7 @@ def test_killed_while_sending_the_rest_goes_out_and_nothing_is_lost(post: Post, 
     Reminder.objects.exclude(leased_until=None).update(leased_until=over)
     Line.objects.exclude(leased_until=None).update(leased_until=over)
     second = post.remind()
-    second.communicate(timeout=120)
+    second.communicate(timeout=PATIENCE)
     assert second.returncode == 0
     got = post.got()
     assert len(got) == LINES

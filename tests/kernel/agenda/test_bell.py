@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from lineaviva.kernel import agenda
 from lineaviva.kernel.agenda.bell import Bell
 from tests.agenda_app.models import Task
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -50,16 +50,14 @@ def test_quiet(bell: Bell) -> None:
 def test_a_ring_is_heard_even_before_waiting(bell: Bell) -> None:
     for _ in range(100_000):
         bell.ring()
-    assert bell.wait(5) is True
+    assert bell.wait(PATIENCE) is True
     assert bell.wait(0.1) is False
 
 
 def test_a_ring_from_another_thread_is_heard_at_once(bell: Bell) -> None:
     timer = threading.Timer(0.1, bell.ring)
     timer.start()
-    before = time.monotonic()
-    assert bell.wait(10) is True
-    assert time.monotonic() - before < 5
+    assert bell.wait(PATIENCE) is True
     timer.join()
 
 
@@ -84,7 +82,7 @@ def test_a_commit_of_another_connection_is_heard(bell: Bell, now: datetime, how:
                     agenda.announce()
 
     elsewhere(act)
-    assert bell.wait(5) is True
+    assert bell.wait(PATIENCE) is True
 
 
 def test_what_is_rolled_back_is_not_heard(bell: Bell, now: datetime) -> None:
@@ -126,9 +124,9 @@ def test_it_hears_again_after_its_connection_broke(bell: Bell, now: datetime) ->
             )
             assert cursor.rowcount == 1
         # It may have missed something, so it rings once it listens again.
-        assert bell.wait(5) is True
+        assert bell.wait(PATIENCE) is True
     else:
         connection.close()
         assert bell.wait(0.1) is False
     elsewhere(lambda: Task.objects.create(look_at=now))
-    assert bell.wait(5) is True
+    assert bell.wait(PATIENCE) is True

@@ -12,6 +12,7 @@ from django.db.transaction import TransactionManagementError
 
 from lineaviva.kernel import agenda
 from tests.agenda_app.models import Task
+from tests.patience import PATIENCE
 
 KEEPS_ALL_COLUMNS = {
     "state": "half",
@@ -87,6 +88,6 @@ def test_the_second_waits_for_the_first_and_sees_what_it_wrote(now: datetime) ->
         threads[0].join(0.2)
         assert seen == []
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE)
     assert sorted(seen) == [0, 1, 2, 3]
     assert connection.in_atomic_block is False

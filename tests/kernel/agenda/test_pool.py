@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from django.db import connection, connections
 from lineaviva.kernel.agenda import pool as pool_module
 from lineaviva.kernel.agenda.pool import Crew
 from tests.agenda_app.models import Task
+from tests.patience import PATIENCE, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,13 +36,6 @@ def crew_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "crew-under-test"]
 
 
-def until(there: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not there():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.005)
-
-
 class Notes:
     """What works did, in their order: their thread and the connection that they used."""
 
@@ -58,7 +52,7 @@ class Notes:
 
     def wait(self, count: int) -> None:
         for _ in range(count):
-            assert self.done.acquire(timeout=20)
+            assert self.done.acquire(timeout=PATIENCE)
 
 
 def test_one_work_after_the_other_is_done_by_one_thread_with_one_connection(crew: Crew) -> None:
@@ -108,7 +102,7 @@ def test_a_thread_without_work_ends_and_gives_its_connection_back(monkeypatch: p
     crew, notes = Crew(2, "crew-under-test"), Notes()
     crew.begin(notes.work, busy=1)
     notes.wait(1)
-    until(lambda: not crew_threads())
+    until(lambda: not crew_threads(), every=0.005)
     assert closed == ["crew-under-test"]
     crew.begin(notes.work, busy=1)  # the next is done by another
     notes.wait(1)
@@ -125,7 +119,7 @@ def test_work_that_comes_just_as_a_thread_ends_is_done(monkeypatch: pytest.Monke
         time.sleep(0.001)
     crew.close()
     # One that was ending by itself is not waited for.
-    until(lambda: not crew_threads())
+    until(lambda: not crew_threads(), every=0.005)
     assert len(notes.threads) == 100
 
 

@@ -10,11 +10,10 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO
@@ -26,10 +25,10 @@ from django.db import connection
 from lineaviva.kernel import agenda
 from lineaviva.kernel.agenda.worker import SWEEP
 from tests.agenda_app.models import Errand, Task
+from tests.patience import PATIENCE, slower, until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 ROOT = Path(__file__).resolve().parents[3]
-PATIENCE = 90.0
 
 
 class Outside:
@@ -121,14 +120,6 @@ def workers(count: int) -> Iterator[list[subprocess.Popen[str]]]:
             worker.wait()
 
 
-def until(there: Callable[[], bool]) -> float:
-    begun = time.monotonic()
-    while not there():
-        assert time.monotonic() - begun < PATIENCE, "it did not happen"
-        time.sleep(0.02)
-    return time.monotonic() - begun
-
-
 def all_done() -> bool:
     return not Task.objects.exclude(state="done").exists() and not Errand.objects.exclude(look_at=None).exists()
 
@@ -161,9 +152,10 @@ def test_two_workers_never_hold_one_row(outside: Outside) -> None:
 def test_a_killed_worker_s_row_is_taken_over_within_one_lease(
     outside: Outside, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    lease = 3.0
-    monkeypatch.setenv("AGENDA_TEST_LEASE", str(lease))
-    row = (Task if kind == "task" else Errand)._base_manager.create(look_at=None)
+    lease = timedelta(seconds=3 * slower())
+    monkeypatch.setenv("AGENDA_TEST_LEASE", str(lease.total_seconds()))
+    rows = (Task if kind == "task" else Errand)._base_manager
+    row = rows.create(look_at=None)
     key = row.pk
     held = f"{kind}-{key}-2"
     outside.hold.add(held)
@@ -175,22 +167,26 @@ def test_a_killed_worker_s_row_is_taken_over_within_one_lease(
         (survivor,) = [worker for worker in running if worker is not victim]
         victim.kill()
         victim.wait()
+        # The lease began before the kill; the survivor looks at the latest one sweep after its end.
+        killed, ends = datetime.now(UTC), rows.values_list("leased_until", flat=True).get(pk=key)
+        assert ends <= killed + lease
         outside.hold.clear()
         outside.go_on.set()
-        # The lease began before the kill; the survivor looks at the latest one sweep after its end.
-        assert until(lambda: len(outside.asked[held]) == 2) < lease + SWEEP[connection.vendor] + 3
+        until(lambda: len(outside.asked[held]) == 2)
+        late = datetime.now(UTC) - max(ends, killed)
+        assert late < timedelta(seconds=SWEEP[connection.vendor] + 3 * slower())
         until(all_done)
         assert outside.asked[held] == [victim.pid, survivor.pid]
     # Every other step was asked for once; the held one twice by one reference, so it was done once.
     assert {step: len(outside.asked[f"{kind}-{key}-{step}"]) for step in range(4)} == {0: 1, 1: 1, 2: 2, 3: 1}
-    assert (Task if kind == "task" else Errand)._base_manager.filter(steps=4, leased_by="").count() == 1
+    assert rows.filter(steps=4, leased_by="").count() == 1
 
 
 def test_killed_again_and_again_nothing_is_lost_and_nothing_done_twice(
     outside: Outside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each life ends somewhere else between claim and commit."""
-    monkeypatch.setenv("AGENDA_TEST_LEASE", "1")
+    monkeypatch.setenv("AGENDA_TEST_LEASE", str(slower()))
     tasks, errands = make(Task, 80), make(Errand, 80)
     lives = 0
     for more in (1, 7, 30, 75, 140):

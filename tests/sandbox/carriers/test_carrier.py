@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from lineaviva.carrier.tmf.common import CATALOG
 from tests.carrier.doors import BUCKET, OFFERING, PRODUCT, TOPUP, topup_body
 from tests.carrier.hub.conftest import Ears
 from tests.carrier_process import SECRET, CarrierProcess
+from tests.patience import PATIENCE, until
 
 pytestmark = pytest.mark.processes
 _numbers = iter(range(1_000_000, 9_999_999))
@@ -114,8 +114,8 @@ def test_latency_holds_up_the_share_that_was_asked_for(carrier: CarrierProcess) 
 
     carrier.knobs(latency_ms=300)
     assert seconds() >= 0.3
-    carrier.knobs(latency_percent=0)
-    assert seconds() < 0.3
+    carrier.knobs(latency_ms=120_000, latency_percent=0)
+    assert seconds() < 120
 
 
 # --- numbers, catalogue, audit ------------------------------------------------------------------------------------
@@ -240,11 +240,11 @@ def test_the_token_is_needed_in_the_sandbox_too(carrier: CarrierProcess) -> None
 
 
 def test_a_pretend_carrier_tells_its_listeners_by_itself(carrier: CarrierProcess, ears: Ears) -> None:
-    ours = httpx.Client(base_url=carrier.url, headers=carrier.let_in(), timeout=10)
+    ours = httpx.Client(base_url=carrier.url, headers=carrier.let_in())
     hub = ours.post(f"{CATALOG}/hub", json={"callback": f"{ears.url}/hear"})
     assert hub.status_code == 201, hub.text
     assert ours.post(f"{CATALOG}/productSpecification", json={"name": "Told"}).status_code == 201
-    wait_for(lambda: bool(ears.heard))
+    until(lambda: bool(ears.heard))
     (event,) = ears.events
     assert (event["eventType"], event["event"]["productSpecification"]["name"]) == (
         "ProductSpecificationCreateEvent", "Told",
@@ -266,11 +266,11 @@ def test_a_real_carrier_has_a_worker_for_that(tmp_path: Path, ears: Ears) -> Non
     try:
         script = WRITE_AN_EVENT.format(callback=f"{ears.url}/hear")
         subprocess.run([sys.executable, "-c", script], env=quiet.env, check=True)
-        wait_for(lambda: bool(ears.heard))
+        until(lambda: bool(ears.heard))
         assert ears.events[0]["event"] == {"catalog": {"id": "x"}}
     finally:
         worker.terminate()
-        _, log = worker.communicate(timeout=15)
+        _, log = worker.communicate(timeout=PATIENCE)
         quiet.close()
     assert (worker.returncode, "agenda_worker_stopped" in log) == (0, True)
 
@@ -286,10 +286,3 @@ client, _ = client_add(operator="tim", name="Shop", now=now)
 listener_add(client_id=client.pk, operator="tim", api="catalog", callback="{callback}", query="", now=now)
 event_publish(operator="tim", api="catalog", event_type="CatalogCreateEvent", resource={{"id": "x"}}, now=now)
 """
-
-
-def wait_for(ready: Callable[[], bool], seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not ready() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert ready()

@@ -6,7 +6,6 @@ import signal
 import smtplib
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
@@ -18,6 +17,7 @@ from django.test import Client
 from lineaviva.cli.demo import free_port
 from lineaviva.cli.processes import is_listening
 from lineaviva.sandbox.mail.store import keep, newest, one
+from tests.patience import PATIENCE, until
 
 pytestmark = pytest.mark.urls("lineaviva.sandbox.provider.urls")
 
@@ -44,12 +44,11 @@ def sink(folder: Path) -> Iterator[int]:
     port = free_port()
     argv = [sys.executable, "-m", "lineaviva.sandbox.mail", "--port", str(port), "--folder", str(folder)]
     process = subprocess.Popen(argv)
-    while not is_listening(port):
-        assert process.poll() is None
-        time.sleep(0.02)
+    until(lambda: is_listening(port) or process.poll() is not None)
+    assert process.poll() is None
     yield port
     process.send_signal(signal.SIGTERM)
-    assert process.wait(5) == 0
+    assert process.wait(PATIENCE) == 0
 
 
 def test_a_mail_sent_by_smtp_is_read_in_the_mailbox(sink: int, folder: Path) -> None:

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from typing import Any
 
+from tests.patience import PATIENCE
+
 
 class Desk:
     """Its process, with the environment of the SM-DP+."""
@@ -32,7 +34,7 @@ class Desk:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
-        self._process.wait(20)
+        self._process.wait(PATIENCE)
         self._process.stdout.close()
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import httpx
 
+from tests.patience import PATIENCE
+
 Change = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -20,7 +22,7 @@ class Proxy:
 
     def __init__(self, target: str, certificate: Path, key: Path, trusted: ssl.SSLContext) -> None:
         self.changes: dict[str, Change] = {}
-        self._target = httpx.Client(base_url=target, verify=trusted, timeout=20)
+        self._target = httpx.Client(base_url=target, verify=trusted, timeout=PATIENCE)
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)

@@ -17,6 +17,7 @@ import pytest
 from lineaviva.sandbox.phone import device
 from lineaviva.sandbox.phone.errors import PhoneError
 from lineaviva.sandbox.phone.store import Notification, OneTimeKey, Profile, State, Store
+from tests.patience import PATIENCE
 from tests.sandbox.phone.conftest import NOW, Download
 
 PROFILE = Profile(
@@ -127,7 +128,7 @@ def test_the_lock_of_a_killed_command_is_free(tmp_path: Path) -> None:
     holder.wait()
     holder.stdout.close()
 
-    with Store(tmp_path).locked(patience=5):
+    with Store(tmp_path).locked(patience=PATIENCE):
         pass
 
 

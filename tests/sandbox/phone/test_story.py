@@ -25,6 +25,7 @@ from lineaviva.sandbox.phone import identity, wire
 from tests import migrated
 from tests.cli.conftest import command_env
 from tests.cli.in_process import Done, run
+from tests.patience import PATIENCE
 from tests.sandbox.phone.desk import Desk
 from tests.sandbox.phone.proxy import Proxy
 
@@ -86,7 +87,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 def _stop(server: subprocess.Popen[str]) -> None:
     server.send_signal(signal.SIGTERM)
-    server.wait(20)
+    server.wait(PATIENCE)
     assert server.stdout is not None
     server.stdout.close()
 

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,10 +17,11 @@ import httpx
 
 from lineaviva.cli.demo import free_port
 from tests import migrated
+from tests.patience import PATIENCE, until
 
 # One for all: a client of httpx loads every root certificate when it is made. Each request comes by a connection of its
 # own: the server shuts one whose body nobody read, without saying so, and the next request would find it dead.
-http = httpx.Client(timeout=5, limits=httpx.Limits(max_keepalive_connections=0))
+http = httpx.Client(timeout=PATIENCE, limits=httpx.Limits(max_keepalive_connections=0))
 API_KEY, WEBHOOK_SECRET = "sk_test_of_the_tests", "whsec_of_the_tests"
 AUTH = (API_KEY, "")
 # The least that a checkout session needs, as it is sent.
@@ -92,9 +92,8 @@ class Bank:
         migrated.home("provider", home)
         self.start()
 
-    def start(self) -> float:
-        """Start it, and wait for its first answer; how many seconds that took."""
-        began = time.monotonic()
+    def start(self) -> None:
+        """Start it, and wait for its first answer."""
         argv = ["granian", "--interface", "wsgi", "--no-ws", "--http", "1", "--log-level", "warning"]
         where = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1", "--blocking-threads", "8"]
         self.process = subprocess.Popen(
@@ -104,15 +103,14 @@ class Bank:
             stderr=self._log,
             start_new_session=True,
         )
-        while True:
-            try:
-                http.get(f"{self.url}/sandbox/knobs")
-            except httpx.TransportError:
-                if time.monotonic() - began > 20 or self.process.poll() is not None:
-                    raise
-                time.sleep(0.02)
-            else:
-                return time.monotonic() - began
+        until(self._is_up, "the provider is up")
+
+    def _is_up(self) -> bool:
+        try:
+            return http.get(f"{self.url}/sandbox/knobs").is_success
+        except httpx.TransportError:
+            assert self.process.poll() is None
+            return False
 
     def kill(self) -> None:
         """End it and its workers with -9."""
@@ -147,12 +145,3 @@ class Bank:
     def money(self) -> dict[str, Any]:
         found: dict[str, Any] = http.get(f"{self.url}/sandbox/list").json()
         return found
-
-
-def wait_for(look: Callable[[], Any], seconds: float = 10) -> Any:
-    """What `look` gives as soon as it is true; for things that another process does in its own time."""
-    until = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < until, "it did not happen in time"
-        time.sleep(0.02)
-    return found

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from lineaviva.sandbox import person
-from tests.sandbox.provider.process import AUTH, SESSION, Bank, http, wait_for
+from tests.patience import until
+from tests.sandbox.provider.process import AUTH, SESSION, Bank, http
 from tests.sandbox.provider.schemas import check_reply
 
 pytestmark = pytest.mark.processes
@@ -374,11 +375,10 @@ def test_killed_and_started_again_it_remembers(bank: Bank) -> None:
     other = paid(bank)
     bank.knobs(latency_ms=1)
     bank.kill()
-    seconds = bank.start()
+    bank.start()
     assert post(bank, "checkout/sessions", SESSION, key="k1").json() == session
     assert get(bank, f"checkout/sessions/{other['id']}")["payment_status"] == "paid"
     assert http.get(f"{bank.url}/sandbox/knobs").json()["latency_ms"] == 1
-    assert seconds < 10
 
 
 # --- webhooks ---------------------------------------------------------------------------------------------------
@@ -388,7 +388,7 @@ def test_a_webhook_is_signed_and_tells_the_object_as_it_was(bank: Bank, shop: An
     import stripe
 
     session = paid(bank)
-    wait_for(lambda: len(shop.received) >= 2)
+    until(lambda: len(shop.received) >= 2)
     events = [
         stripe.Webhook.construct_event(body, headers["Stripe-Signature"], "whsec_of_the_tests").to_dict()
         for headers, body in shop.received
@@ -413,7 +413,7 @@ def test_how_often_it_tells(bank: Bank, shop: Any, how: str, times: int) -> None
 
     paid(bank, how)
     if times:
-        wait_for(lambda: told() == times)
+        until(lambda: told() == times)
     else:
         time.sleep(0.3)
     assert told() == times
@@ -423,19 +423,20 @@ def test_what_is_not_taken_is_told_again(bank: Bank, shop: Any) -> None:
     answers = iter([500, 404])
     shop.answer = lambda _headers, _body: next(answers, 200)
     paid(bank)
-    bodies = wait_for(lambda: shop.received if len(shop.received) >= 4 else None)
+    bodies = until(lambda: shop.received if len(shop.received) >= 4 else None)
     ids = [__import__("json").loads(body)["id"] for _, body in bodies]
     assert len(set(ids)) == 2
     assert len(ids) == 4
 
 
 def test_the_clock_of_a_webhook_is_the_providers(bank: Bank, shop: Any) -> None:
-    then = datetime.now(UTC) + timedelta(days=30)
+    began = datetime.now(UTC)
+    then = began + timedelta(days=30)
     bank.clock_at(then)
     paid(bank)
-    headers, _ = wait_for(lambda: shop.received)[0]
+    headers, _ = until(lambda: shop.received)[0]
     stamp = int(headers["Stripe-Signature"].split(",")[0].removeprefix("t="))
-    assert abs(stamp - then.timestamp()) < 10
+    assert -1 <= stamp - then.timestamp() <= (datetime.now(UTC) - began).total_seconds() + 1
 
 
 # --- audits -----------------------------------------------------------------------------------------------------
@@ -450,7 +451,7 @@ def test_the_list_for_audits_has_money_only(bank: Bank) -> None:
     refund = post(bank, "refunds", {"charge": charge, "amount": "200"}).json()["id"]
     post(bank, "refunds", {"charge": failing})
     bank.knobs(clock_shift_seconds=10)
-    wait_for(lambda: len(bank.money()["refunds"]) == 1)
+    until(lambda: len(bank.money()["refunds"]) == 1)
     money = bank.money()
     assert [(c["id"], c["order"], c["key"], c["amount"]) for c in money["charges"]] == [
         (charge, "K2M7F5PW", "pay:K2M7F5PW:1", 500),

@@ -97,7 +97,7 @@ def deliver_forever() -> None:
 
     from lineaviva.sandbox.provider.collecting import sweep
 
-    client = httpx.Client(timeout=5)
+    client = httpx.Client(timeout=20)
     while True:
         _new.wait(_next_wait())
         _new.clear()
