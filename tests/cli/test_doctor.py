@@ -167,6 +167,35 @@ def test_payments(key: str, webhook: str, url: str, state: str, settings: Settin
     assert doctor.check_payments().state == state
 
 
+@pytest.mark.parametrize(
+    ("changed", "state", "said"),
+    [
+        ({}, "ok", "Cards, PayPal and cash."),
+        ({"STRIPE_API_KEY": ""}, "ok", "PayPal and cash."),
+        ({"PAYPAL_WEBHOOK_ID": ""}, "warn", "Cards, PayPal and cash; webhooks of PayPal cannot be believed."),
+        ({"PAYPAL_SECRET": ""}, "warn", "Cards and cash; PayPal is set up by half."),
+        ({"PAYPAL_CLIENT_ID": "", "PAYPAL_SECRET": ""}, "ok", "Cards and cash."),
+        (
+            {"PAYPAL_API_BASE": "https://api-m.sandbox.paypal.com"},
+            "warn",
+            "PayPal by its test accounts: nobody is charged.",
+        ),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, dict) else None,
+)
+def test_paypal(changed: dict[str, str], state: str, said: str, settings: Settings) -> None:
+    settings.STRIPE_API_KEY, settings.STRIPE_WEBHOOK_SECRET = "sk_live_1", "whsec_1"
+    settings.PAYPAL_CLIENT_ID, settings.PAYPAL_SECRET, settings.PAYPAL_WEBHOOK_ID = "app", "hush", "HOOK"
+    settings.PUBLIC_URL = "https://lv.example"
+    for name, value in changed.items():
+        setattr(settings, name, value)
+
+    found = doctor.check_payments()
+
+    assert (found.state, found.detail) == (state, said)
+    assert "hush" not in f"{found}"
+
+
 # --- what must answer ---------------------------------------------------------------------------------------------
 
 

@@ -17,13 +17,14 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import connections
+from django.db import IntegrityError, connections, transaction
 from django.db.utils import load_backend
 from pytest_django import DjangoDbBlocker, Settings
 
 from lineaviva.cli.backups import tables
 from lineaviva.cli.keeping import app
 from lineaviva.config.settings import database
+from lineaviva.keeper.books.models import Posting
 from lineaviva.keeper.receipts.actions import receipt_issue
 from lineaviva.keeper.receipts.models import ReceiptCounter
 from lineaviva.kernel.errors import Conflict, InvalidInput
@@ -448,6 +449,8 @@ def test_the_same_archive_unchanged_is_restored(ours: Path, tmp_path: Path, sett
 
     assert done.code == 0, done.error
     assert everything() == before
+    with pytest.raises(IntegrityError, match="the books are never changed"), transaction.atomic():
+        Posting.objects.update(reference="x")
     assert (settings.HOME / "secret.key").read_text() == settings.SECRET_KEY
 
 

@@ -16,10 +16,11 @@ from lineaviva.keeper.lines.models import Line
 from lineaviva.keeper.orders.actions import order_activate, order_cancel, order_fail, order_pay
 from lineaviva.keeper.orders.models import ProductOrder
 from lineaviva.keeper.orders.rules import code_grouped
-from lineaviva.keeper.payments.actions import payment_settle, refund_request
+from lineaviva.keeper.payments.actions import payment_settle
 from lineaviva.keeper.payments.models import Refund
 from lineaviva.keeper.payments.ports import Status
 from lineaviva.keeper.payments.queries import paying_attempt
+from lineaviva.keeper.payments.refunding import refund_request
 from lineaviva.kernel import agenda
 from lineaviva.kernel.money import Money
 from tests import factories
@@ -224,6 +225,8 @@ def test_waiting_for_the_end(
         (["confirm-cash", "{code}", "--clerk", "anna@example.org"], "role_needed"),
         (["confirm-refund", "{code}", "--clerk", "anna@example.org"], "role_needed"),
         (["confirm-refund", "{code}", "--clerk", "chen@example.org"], "refund_not_waiting"),
+        (["refund", "{code}", "--by", "dora@example.org", "--reason", "late", "--yes"], "refund_not_paid"),
+        (["refund", "{code}", "--reason", "late", "--yes"], "usage"),
         (["list", "--state", "lost"], "invalid_input"),
         (["list", "--holder", "nobody@example.org"], "user_unknown"),
         (["list", "--limit", "0"], "usage"),
@@ -300,6 +303,58 @@ def test_cash_that_goes_back(lineaviva: Command, line: Line, chen: User, now: da
     assert lineaviva("orders", "stuck").code == 0
 
 
+def delivered(lineaviva: Command, chen: User, now: datetime) -> str:
+    """The code of an order that is paid in cash and active."""
+    code: str = placed(lineaviva)["code"]
+    lineaviva("orders", "confirm-cash", code, "--clerk", chen.email)
+    order_activate(order=row(code), dates_after={}, now=now)
+    return code
+
+
+def test_a_part_goes_back_though_something_was_delivered(
+    lineaviva: Command, line: Line, chen: User, now: datetime
+) -> None:
+    factories.holder("dora@example.org", role="operations", now=now)
+    words = [delivered(lineaviva, chen, now), "--amount", "3.00", "--reason", "late", "--by", "dora@example.org"]
+    for _ in range(2):
+        done = lineaviva("orders", "refund", *words, "--yes", "--json")
+        assert (done.code, done.json["state"]) == (0, "active")
+        [refund] = done.json["refunds"]
+        assert (refund["number"], refund["amount_minor"], refund["currency"]) == (1, 300, "EUR")
+        assert (refund["state"], refund["reason"]) == ("requested", "late")
+    assert "3.00 EUR" in lineaviva("orders", "show", words[0]).out
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["--amount", "5.01", "--reason", "late", "--by", "dora@example.org"], "refund_too_much"),
+        (["--amount", "0", "--reason", "late", "--by", "dora@example.org"], "amount_invalid"),
+        (["--amount", "much", "--reason", "late", "--by", "dora@example.org"], "amount_invalid"),
+        (["--reason", " ", "--by", "dora@example.org"], "reason_missing"),
+        (["--reason", "late", "--by", "chen@example.org"], "role_needed"),
+    ],
+)
+def test_what_is_not_given_back(
+    lineaviva: Command, line: Line, chen: User, now: datetime, words: list[str], code: str
+) -> None:
+    factories.holder("dora@example.org", role="operations", now=now)
+    done = lineaviva("orders", "refund", delivered(lineaviva, chen, now), *words, "--yes", "--json")
+    assert (done.code, done.json["error"]["code"]) == (2, code)
+    assert not Refund.objects.exists()
+
+
+def test_giving_back_asks_first(
+    lineaviva: Command, line: Line, chen: User, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factories.holder("dora@example.org", role="operations", now=now)
+    code, asked = delivered(lineaviva, chen, now), list[str]()
+    monkeypatch.setattr(orders_command.typer, "confirm", lambda text, **_: bool(asked.append(text)))
+    assert lineaviva("orders", "refund", code, "--reason", "late", "--by", "dora@example.org").code == 130
+    assert asked == [f"Give all that is left of order {code_grouped(code)} back?"]
+    assert not Refund.objects.exists()
+
+
 def test_money_of_a_card_is_shown_with_its_reference(
     lineaviva: Command, line: Line, settings: Any, now: datetime
 ) -> None:
@@ -313,7 +368,7 @@ def test_money_of_a_card_is_shown_with_its_reference(
     assert "ch_1" in lineaviva("orders", "show", code).out
 
 
-COMMANDS = ("list", "show", "confirm-cash", "confirm-refund", "cancel", "stuck")
+COMMANDS = ("list", "show", "confirm-cash", "confirm-refund", "refund", "cancel", "stuck")
 
 
 @pytest.mark.parametrize("words", [["renew"], *(["orders", name] for name in COMMANDS)])

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from lineaviva.cli.receipts import app
-from lineaviva.keeper.receipts.actions import receipt_issue
-from lineaviva.keeper.receipts.models import Receipt, ReceiptMail
+from lineaviva.keeper.receipts.actions import credit_note_issue, receipt_issue
+from lineaviva.keeper.receipts.models import CreditNote, Receipt, ReceiptMail
 from lineaviva.kernel import agenda
 from lineaviva.kernel.errors import Conflict, InvalidInput, NotFound
+from lineaviva.kernel.mask import masked
 from tests import factories
 from tests.cli.in_process import Done, run
+from tests.keeper.books.conftest import Purse
 from tests.keeper.receipts.conftest import active_order
 
 pytestmark = pytest.mark.django_db
@@ -103,3 +105,37 @@ def test_a_number_that_was_never_given(command: str, number: str, receipt: Recei
     assert isinstance(done.error, NotFound)
     assert done.error.code == "receipt_unknown"
     assert ReceiptMail.objects.count() == 1
+
+
+# --- credit notes -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def note(now: datetime) -> CreditNote:
+    purse = Purse(now).pay().activate().ask_back(120).give_back()
+    return credit_note_issue(refund=purse.refund, now=now)
+
+
+def test_credit_notes(note: CreditNote) -> None:
+    (found,) = receipts("credit-notes", "--json").json["credit_notes"]
+    assert found == {
+        **{"number": "LV-NC-2026-000001", "issued_at": "2026-11-22T11:00:00+00:00", "receipt": "LV-2026-000001"},
+        **{"amount_minor": 120, "currency": "EUR", "order": note.facts["order"]},
+        **{"refund_reference": note.facts["refund_reference"], "line": masked(note.facts["msisdn"])},
+    }
+    assert "1.20 EUR" in receipts("credit-notes", "--year", "2026").out
+    assert receipts("credit-notes", "--year", "2025").out == "No credit notes yet.\n"
+
+
+def test_show_a_credit_note(note: CreditNote) -> None:
+    shown = receipts("show", "lv-nc-2026-1", "--json").json
+    assert (shown["number"], shown["language"], len(shown["mails"])) == ("LV-NC-2026-000001", "it", 1)
+    assert {"label": "Numero della ricevuta", "value": "LV-2026-000001"} in shown["rows"]
+    assert len(receipts("show", "LV-2026-000001", "--json").json["mails"]) == 1
+    assert isinstance(receipts("show", "LV-NC-2026-000002").error, NotFound)
+
+
+def test_the_pdf_of_a_credit_note(note: CreditNote, tmp_path: Path) -> None:
+    path = tmp_path / "note.pdf"
+    assert receipts("pdf", note.full_number, "-o", str(path)).code == 0
+    assert path.read_bytes().startswith(b"%PDF")

@@ -16,12 +16,15 @@ import stripe
 
 from lineaviva.keeper.payments.errors import REASONS
 from lineaviva.keeper.payments.ports import Begun, Bill, PaymentProvider, Return, Urls, provider
+from lineaviva.keeper.payments.rules import refund_key
+from lineaviva.keeper.payments.stripe import listing
 from lineaviva.kernel.errors import InvalidInput, LineavivaError, NeedsPerson, Permanent, Temporary
 from lineaviva.kernel.money import Money
 from lineaviva.sandbox import person
+from lineaviva.sandbox.paypal.telling import signed
 from lineaviva.sandbox.provider.events import signature
 from tests.conftest import NOON
-from tests.sandbox.provider.process import API_KEY, WEBHOOK_SECRET, Bank, Shop, http
+from tests.sandbox.provider.process import API_KEY, PAYPAL, WEBHOOK_SECRET, Bank, Shop, http
 
 pytestmark = pytest.mark.processes
 URLS = Urls(success="http://127.0.0.1:1/orders/K2M7F5PW/?from=payment", cancel="http://127.0.0.1:1/orders/K2M7F5PW/")
@@ -46,6 +49,14 @@ class Harness(Protocol):
     """The provider's own side."""
 
     name: str
+    # What `Status.reason` says after `refuse` and `refuse_confirmation`, and how a payment ends that is closed then.
+    refused: str
+    not_confirmed: str
+    refused_ends: tuple[str, str]
+    # How `close` says that there is no such payment, where that is an answer.
+    nothing_ends: str
+    # A webhook of this age is sent by nobody but the provider.
+    too_old: timedelta
 
     def pay(self, begun: Begun) -> None: ...
 
@@ -75,6 +86,8 @@ class Harness(Protocol):
 
 class StripeHarness:
     name = "stripe"
+    refused, not_confirmed, refused_ends = "insufficient_funds", "not_confirmed", ("failed", "insufficient_funds")
+    nothing_ends, too_old = "", timedelta(hours=1)
 
     def __init__(self, bank: Bank) -> None:
         self.bank = bank
@@ -116,8 +129,54 @@ class StripeHarness:
         return {"stripe-signature": signature(body, secret, int((NOON - age).timestamp()))}, body
 
 
+class PayPalHarness:
+    name = "paypal"
+    # A payer who goes away refuses nothing, and an order that is closed remembers no refusal.
+    refused, not_confirmed, refused_ends = "instrument_declined", "", ("expired", "not_paid_in_time")
+    nothing_ends, too_old = "expired", timedelta(days=5)
+
+    def __init__(self, bank: Bank) -> None:
+        self.bank = bank
+
+    def pay(self, begun: Begun) -> None:
+        """The payer approves, comes back to the shop, and the shop asks how it stands."""
+        self._approve(begun, "success")
+        provider(self.name).fetch(begun.reference)
+
+    def refuse(self, begun: Begun) -> None:
+        self._approve(begun, "declined")
+
+    def begin_confirmation(self, begun: Begun) -> None:
+        http.get(begun.redirect_url).raise_for_status()
+
+    refuse_confirmation = begin_confirmation
+
+    def _approve(self, begun: Begun, payer: str) -> None:
+        http.post(begun.redirect_url, data={"payer": payer})
+
+    def down(self, how: str) -> None:
+        self.bank.knobs(error_percent=100 if how == "error" else 0, lost_answer_percent=100 if how == "lost" else 0)
+
+    def collected(self) -> list[int]:
+        return [charge["amount"] for charge in self.bank.money()["charges"]]
+
+    def given_back(self) -> list[int]:
+        return [refund["amount"] for refund in self.bank.money()["refunds"]]
+
+    def webhook(self, begun: Begun, event_id: str, *, secret: str = "", age: timedelta = timedelta(0)) -> Webhook:
+        return self._event(event_id, "CHECKOUT.ORDER.APPROVED", begun.reference, secret or WEBHOOK_SECRET, age)
+
+    def other_webhook(self) -> Webhook:
+        return self._event("WH-other", "VAULT.PAYMENT-TOKEN.CREATED", "8kk845", WEBHOOK_SECRET, timedelta(0))
+
+    def _event(self, event_id: str, kind: str, about: str, secret: str, age: timedelta) -> Webhook:
+        document = {"id": event_id, "event_type": kind, "resource": {"id": about}}
+        headers = signed(document, secret, (NOON - age).isoformat())
+        return {name.lower(): value for name, value in headers.items()}, json.dumps(document).encode()
+
+
 # Providers that collect by themselves. Cash is collected by a clerk, and has its own part below.
-HARNESSES = {"stripe": StripeHarness}
+HARNESSES = {"stripe": StripeHarness, "paypal": PayPalHarness}
 
 
 @pytest.fixture(params=HARNESSES)
@@ -131,6 +190,9 @@ def side(
         WEBHOOK_SECRET,
         bank.url,
     )
+    settings.PAYPAL_API_BASE = f"{bank.url}/paypal"
+    for name, value in PAYPAL.items():
+        setattr(settings, name, value)
     bank.forget()
     bank.clock_at(NOON)
     yield HARNESSES[request.param](bank)
@@ -148,9 +210,15 @@ def paid(port: PaymentProvider, side: Harness) -> tuple[Begun, str]:
     return begun, port.fetch(begun.reference).charge_ref
 
 
-def back(charge_ref: str, reference: str = "") -> Return:
-    key = "refund:pay:K2M7F5PW:1"
-    return Return(key=key, charge_ref=charge_ref, amount=FIVE, order_code="K2M7F5PW", reference=reference)
+def back(charge_ref: str, reference: str = "", *, part: Money | None = None, number: int = 1) -> Return:
+    return Return(
+        key=refund_key("pay:K2M7F5PW:1", number),
+        charge_ref=charge_ref,
+        amount=part or FIVE,
+        order_code="K2M7F5PW",
+        reference=reference,
+        whole=part is None,
+    )
 
 
 # --- collecting -------------------------------------------------------------------------------------------------
@@ -209,15 +277,14 @@ def test_one_key_for_two_amounts_is_refused(port: PaymentProvider, side: Harness
     assert side.collected() == []
 
 
-@pytest.mark.parametrize(
-    ("happens", "reason"),
-    [("refuse", "insufficient_funds"), ("refuse_confirmation", "not_confirmed"), ("begin_confirmation", "")],
-)
-def test_not_paid_this_time(port: PaymentProvider, side: Harness, happens: str, reason: str) -> None:
+@pytest.mark.parametrize("happens", ["refuse", "refuse_confirmation", "begin_confirmation"])
+def test_not_paid_this_time(port: PaymentProvider, side: Harness, happens: str) -> None:
+    reason = {"refuse": side.refused, "refuse_confirmation": side.not_confirmed}.get(happens, "")
     begun = port.begin(bill(), URLS)
     getattr(side, happens)(begun)
-    status = port.fetch(begun.reference)
-    assert (status.state, status.reason, status.amount) == ("open", reason, None)
+    for _ in range(2):
+        status = port.fetch(begun.reference)
+        assert (status.state, status.reason, status.amount) == ("open", reason, None)
     assert not reason or reason in REASONS
     assert side.collected() == []
     side.pay(begun)
@@ -242,7 +309,8 @@ def test_closed_after_a_refusal_it_has_failed(port: PaymentProvider, side: Harne
     begun = port.begin(bill(), URLS)
     side.refuse(begun)
     status = port.close(begun.reference)
-    assert (status.state, status.reason) == ("failed", "insufficient_funds")
+    assert (status.state, status.reason) == side.refused_ends
+    assert side.collected() == []
 
 
 def test_closed_while_the_payer_confirms(port: PaymentProvider, side: Harness) -> None:
@@ -277,11 +345,65 @@ def test_given_back_it_still_counts_as_collected(port: PaymentProvider, side: Ha
     assert port.close(begun.reference).state == "succeeded"
 
 
+def test_given_back_in_parts_each_once(port: PaymentProvider, side: Harness) -> None:
+    _begun, charge = paid(port, side)
+    for number, part in ((1, Money(300)), (2, Money(200))):
+        first = port.refund(back(charge, part=part, number=number))
+        assert first.state == "succeeded"
+        assert port.refund(back(charge, part=part, number=number)) == first
+    assert sorted(side.given_back()) == [200, 300]
+    with pytest.raises(Permanent):
+        port.refund(back(charge, part=Money(1), number=3))
+
+
+def test_more_than_was_collected_is_not_given_back(port: PaymentProvider, side: Harness) -> None:
+    _begun, charge = paid(port, side)
+    with pytest.raises(Permanent):
+        port.refund(back(charge, part=Money(501)))
+    assert side.given_back() == []
+
+
 @pytest.mark.parametrize("reference", ["", "nothing_of_that_name"])
 def test_what_there_is_not_is_not_given_back(port: PaymentProvider, side: Harness, reference: str) -> None:
     with pytest.raises(Permanent):
         port.refund(back("nothing_of_that_name", reference))
     assert side.given_back() == []
+
+
+# --- its own list -----------------------------------------------------------------------------------------------
+
+
+def test_its_list_has_what_was_collected_and_given_back_of_a_day(
+    port: PaymentProvider, side: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "_A_PAGE", 1)
+    _begun, charge = paid(port, side)
+    refund = port.refund(back(charge, part=Money(200)))
+    found = list(port.listing(NOON.date()))
+    assert [(each.kind, each.reference, each.amount, each.key) for each in found] == [
+        ("charge", charge, FIVE, "pay:K2M7F5PW:1"),
+        ("refund", refund.reference, Money(-200), "refund:pay:K2M7F5PW:1"),
+    ][: 2 if port.reconciles else 0]
+    assert all(abs(each.at - NOON) < timedelta(minutes=5) for each in found)
+    assert len({each.line for each in found}) == len(found)
+    for other in (NOON - timedelta(days=1), NOON + timedelta(days=1)):
+        assert list(port.listing(other.date())) == []
+
+
+def test_what_a_provider_keeps_of_a_charge_is_told_with_it(port: PaymentProvider, side: Harness) -> None:
+    paid(port, side)
+    fees = [movement.fee for movement in port.listing(NOON.date())]
+    assert fees == ([Money(33)] if port.reconciles else [])
+
+
+@pytest.mark.parametrize("how", ["error", "lost"])
+def test_down_while_listing(port: PaymentProvider, side: Harness, how: str) -> None:
+    side.down(how)
+    if port.reconciles:
+        with pytest.raises(Temporary):
+            list(port.listing(NOON.date()))
+    else:
+        assert list(port.listing(NOON.date())) == []
 
 
 # --- trouble ----------------------------------------------------------------------------------------------------
@@ -322,10 +444,14 @@ def test_down_while_giving_back(port: PaymentProvider, side: Harness, how: str) 
     assert side.given_back() == [500]
 
 
-@pytest.mark.parametrize("call", ["fetch", "close"])
-def test_what_there_is_not(port: PaymentProvider, call: str) -> None:
+def test_what_there_is_not(port: PaymentProvider, side: Harness) -> None:
     with pytest.raises(Permanent):
-        getattr(port, call)("nothing_of_that_name")
+        port.fetch("nothing_of_that_name")
+    if side.nothing_ends:
+        assert port.close("nothing_of_that_name").state == side.nothing_ends
+    else:
+        with pytest.raises(Permanent):
+            port.close("nothing_of_that_name")
 
 
 # --- webhooks ---------------------------------------------------------------------------------------------------
@@ -350,13 +476,13 @@ def _forged(side: Harness, begun: Begun) -> Mapping[str, Webhook]:
         "another secret": side.webhook(begun, "event_1", secret="another"),
         "another body": (headers, body.replace(b"event_1", b"event_2")),
         "no headers": ({}, body),
-        "an hour old": side.webhook(begun, "event_1", age=timedelta(hours=1)),
+        "too old": side.webhook(begun, "event_1", age=side.too_old),
         "empty": (headers, b""),
         "broken": (headers, b"{"),
     }
 
 
-@pytest.mark.parametrize("how", ["another secret", "another body", "no headers", "an hour old", "empty", "broken"])
+@pytest.mark.parametrize("how", ["another secret", "another body", "no headers", "too old", "empty", "broken"])
 def test_a_forged_webhook(port: PaymentProvider, side: Harness, how: str) -> None:
     headers, body = _forged(side, port.begin(bill(), URLS))[how]
     with pytest.raises(InvalidInput) as refusal:
@@ -370,6 +496,7 @@ def test_a_forged_webhook(port: PaymentProvider, side: Harness, how: str) -> Non
 def test_cash_is_opened_and_closed_by_us_alone() -> None:
     cash = provider("cash")
     assert (cash.configured, cash.polled, cash.lifetime) == (True, False, timedelta(hours=48))
+    assert (cash.reconciles, list(cash.listing(NOON.date()))) == (False, [])
     begun = cash.begin(bill(), URLS)
     assert begun == cash.begin(bill(), URLS) == Begun("pay:K2M7F5PW:1", "")
     assert cash.fetch(begun.reference).state == "open"

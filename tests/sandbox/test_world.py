@@ -27,7 +27,7 @@ def test_each_part_has_a_port_of_its_own_among_ten(world: World) -> None:
 def test_secrets_are_made_once_and_for_the_owner_only(world: World) -> None:
     made = world.secrets()
     assert World(world.home, 9000).secrets() == made
-    assert len(set(made.values())) == len(made) == 8
+    assert len(set(made.values())) == len(made) == 9
     assert {len(value) for value in made.values()} == {64}
     assert (world.home / "sandbox" / "secrets.json").stat().st_mode & 0o777 == 0o600
 
@@ -48,6 +48,15 @@ def test_the_keeper_orders_profiles_at_the_pretend_server(world: World) -> None:
     assert env["LINEAVIVA_ES2_CERTS"] == str(world.home / "sandbox" / "smdp" / "operators")
     assert env["LINEAVIVA_ES2_CA"] == str(world.home / "sandbox" / "smdp" / "certs" / "nist" / "ci.pem")
     assert env["LINEAVIVA_INSTALL_LINK"] == "http://127.0.0.1:8001/phone"
+
+
+def test_both_sides_know_the_same_app_at_the_pretend_paypal(world: World) -> None:
+    keeper, provider = world.keeper_env(), world.provider_env()
+    assert keeper["LINEAVIVA_PAYPAL_API_BASE"] == "http://127.0.0.1:8001/paypal"
+    for name in ("CLIENT_ID", "SECRET", "WEBHOOK_ID"):
+        assert keeper[f"LINEAVIVA_PAYPAL_{name}"] == provider[f"LINEAVIVA_PAYPAL_{name}"] != ""
+    # A secret of the reader's own, by file, would count first.
+    assert keeper["LINEAVIVA_PAYPAL_SECRET_FILE"] == provider["LINEAVIVA_PAYPAL_SECRET_FILE"] == ""
 
 
 def test_the_server_reports_where_the_keeper_listens_for_it(world: World) -> None:

@@ -21,6 +21,7 @@ from lineaviva.keeper.lines.models import Line
 from lineaviva.keeper.orders.actions import order_place
 from lineaviva.keeper.orders.models import ProductOrder
 from lineaviva.keeper.payments.actions import payment_begin
+from lineaviva.keeper.payments.posting import disagreement
 from lineaviva.keeper.payments.queries import money_balance
 from lineaviva.kernel import agenda
 from lineaviva.kernel.clock import ROME, FrozenClock
@@ -130,3 +131,4 @@ def story(world: World, clock: FrozenClock, transactional_db: None, settings: An
     yield Story(world, clock)
     money = money_balance()
     assert money.collected == money.refunded + money.delivered + money.held
+    assert disagreement() == []

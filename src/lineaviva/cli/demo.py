@@ -246,15 +246,18 @@ def _state(order: ProductOrder) -> str:
 def _balance(run: Demo) -> str:
     import httpx
 
+    from lineaviva.keeper.payments.posting import disagreement
     from lineaviva.keeper.payments.queries import money_balance
 
     money = money_balance()
     if (money.refunded, money.held) != (0, 0) or money.collected != sum(order.total_minor for order in run.orders):
         raise StepFailed(f"keeper: {money}")
+    if problems := disagreement():
+        raise StepFailed(f"keeper's books: {problems[0]}")
     audits = {name: httpx.get(f"{run.world.carrier_url(name)}/sandbox/audit", timeout=5).json() for name in CARRIERS}
     if wrong := [name for name, audit in audits.items() if not audit["balanced"]]:
         raise StepFailed(f"the ledger of {', '.join(wrong)} does not balance")
-    return f"collected {money.collected} cents, delivered {money.delivered}; three carriers balance"
+    return f"collected {money.collected} cents, delivered {money.delivered}; the books agree; three carriers balance"
 
 
 def wait_for(look: Callable[[], T | None], complaint: str | Callable[[], str], patience: float = PATIENCE) -> T:

@@ -299,15 +299,30 @@ def _carrier(operator: str, url: str) -> Check:
 def check_payments() -> Check:
     from django.conf import settings
 
-    if not settings.STRIPE_API_KEY:
-        do = "Set LINEAVIVA_STRIPE_API_KEY to take cards."
-        return Check("payments", "warn", "Cash only; card payment is switched off.", do)
-    if not settings.STRIPE_WEBHOOK_SECRET:
-        do = "Set LINEAVIVA_STRIPE_WEBHOOK_SECRET; until then payments are noticed by asking, a little later."
-        return Check("payments", "warn", "Cards and cash; webhooks of Stripe cannot be believed.", do)
-    if "_test_" in settings.STRIPE_API_KEY and settings.PUBLIC_URL.startswith("https://"):
+    cards, paypal = bool(settings.STRIPE_API_KEY), bool(settings.PAYPAL_CLIENT_ID and settings.PAYPAL_SECRET)
+    said = {(True, True): "Cards, PayPal and cash", (True, False): "Cards and cash", (False, True): "PayPal and cash"}
+    ways = said.get((cards, paypal), "Cash only")
+    if bool(settings.PAYPAL_CLIENT_ID) != bool(settings.PAYPAL_SECRET):
+        do = "Set both LINEAVIVA_PAYPAL_CLIENT_ID and LINEAVIVA_PAYPAL_SECRET, or neither."
+        return Check("payments", "warn", f"{ways}; PayPal is set up by half.", do)
+    if not cards and not paypal:
+        do = "Set LINEAVIVA_STRIPE_API_KEY to take cards, LINEAVIVA_PAYPAL_CLIENT_ID and _SECRET to take PayPal."
+        return Check("payments", "warn", f"{ways}; card payment is switched off.", do)
+    unheard = {
+        "Stripe": (cards and not settings.STRIPE_WEBHOOK_SECRET, "LINEAVIVA_STRIPE_WEBHOOK_SECRET"),
+        "PayPal": (paypal and not settings.PAYPAL_WEBHOOK_ID, "LINEAVIVA_PAYPAL_WEBHOOK_ID"),
+    }
+    for name, (missing, setting) in unheard.items():
+        if missing:
+            do = f"Set {setting}; until then payments are noticed by asking, a little later."
+            return Check("payments", "warn", f"{ways}; webhooks of {name} cannot be believed.", do)
+    in_public = settings.PUBLIC_URL.startswith("https://")
+    if in_public and "_test_" in settings.STRIPE_API_KEY:
         return Check("payments", "warn", "Cards by a test key: nobody is charged.", "Use the live key.")
-    return Check("payments", "ok", "Cards and cash.")
+    if in_public and paypal and "sandbox" in settings.PAYPAL_API_BASE:
+        do = "Set LINEAVIVA_PAYPAL_API_BASE to PayPal's own address."
+        return Check("payments", "warn", "PayPal by its test accounts: nobody is charged.", do)
+    return Check("payments", "ok", f"{ways}.")
 
 
 # --- what should be going on ----------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from lineaviva.kernel.errors import AdapterError, LineavivaError
 # command or group -> module that has it as `app`
 AREAS = {
     "backup": "keeping",
+    "books": "books",
     "carrier": "carrier",
     "catalogue": "catalogue",
     "deadlines": "deadlines",

@@ -108,11 +108,17 @@ def _refund(refund: Refund) -> dict[str, Any]:
         "state": refund.state,
         "reason": refund.reason,
         "reference": refund.provider_ref,
+        "number": refund.number,
         "amount_minor": refund.amount_minor,
+        "currency": refund.currency,
         "requested_at": refund.requested_at,
         "finished_at": refund.finished_at,
         "stuck_reason": refund.stuck_reason,
     }
+
+
+def _amount(facts: dict[str, Any]) -> str:
+    return str(Money(facts["amount_minor"], facts["currency"]))
 
 
 def question(quote: Quote, with_profile: bool = False) -> str:
@@ -167,8 +173,9 @@ def print_order(order: ProductOrder) -> None:
         ]
         output.print_table("Payment", columns, rows)
     if facts["refunds"]:
-        back = [(r["attempt"], r["state"], r["reason"], r["reference"]) for r in facts["refunds"]]
-        output.print_table("Given back", ["Payment", "State", "Why", "Reference"], back)
+        columns = ["Payment", "Amount", "State", "Why", "Reference"]
+        back = [(r["attempt"], _amount(r), r["state"], r["reason"], r["reference"]) for r in facts["refunds"]]
+        output.print_table("Given back", columns, back)
     if facts["activation"]:
         a = facts["activation"]
         row = (a["state"], a["reference"], a["operator_reference"], a["reason"] or a["stuck_reason"])

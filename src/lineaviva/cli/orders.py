@@ -37,7 +37,7 @@ def renew(
         str,
         typer.Option(help="What to buy, as `lineaviva catalogue list` names it: tim:topup-5. Default: the cheapest."),
     ] = "",
-    pay: Annotated[str, typer.Option(help="stripe (card) or cash.")] = "stripe",
+    pay: Annotated[str, typer.Option(help="stripe (card), paypal or cash.")] = "stripe",
     esim: Annotated[
         bool | None,
         typer.Option(
@@ -193,10 +193,42 @@ def confirm_refund(code: Code, clerk: Clerk, json: Json = False) -> None:
     Example: `lineaviva orders confirm-refund K2M7-F5PW --clerk chen@example.org`
     """
     output.setup_django()
-    from lineaviva.keeper.payments.actions import refund_confirm
+    from lineaviva.keeper.payments.refunding import refund_confirm
 
     refund_confirm(code=code, clerk=_person(clerk), now=clock.now())
     _report(_order(code), json)
+
+
+@orders.command()
+def refund(
+    code: Code,
+    by: Annotated[str, typer.Option("--by", help="E-mail of the person of operations who gives it back.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why, as it is kept and audited.")],
+    amount: Annotated[str, typer.Option("--amount", help="As 3.00, in the order's currency. Default: all of it.")] = "",
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Give back money of an order for which something was delivered; the order stays active.
+
+    It goes by the way it came. The same amount for the same reason is given back once. Where nothing was delivered the
+    money goes back by itself.
+
+    Example: `lineaviva orders refund K2M7-F5PW --amount 3.00 --reason "topped up late" --by dora@example.org`
+    """
+    order = _order(code)
+    from lineaviva.keeper.payments.errors import refund_not_paid
+    from lineaviva.keeper.payments.queries import paying_attempt
+    from lineaviva.keeper.payments.refunding import refund_request
+    from lineaviva.kernel.money import Money
+
+    part, attempt = Money.parse(amount, order.currency) if amount else None, paying_attempt(order)
+    if attempt is None:
+        raise refund_not_paid()
+    what = f"Give {part or 'all that is left'} of order {order_texts.code(order)} back?"
+    if not yes and not typer.confirm(what, err=True):
+        raise typer.Abort
+    refund_request(attempt=attempt, reason=reason, amount=part, by=_person(by), now=clock.now())
+    _report(order, json)
 
 
 @orders.command()

@@ -1,4 +1,4 @@
-"""Commands about receipts: list, show, pdf, resend."""
+"""Commands about receipts and credit notes: list, credit-notes, show, pdf, resend."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ from lineaviva.kernel.mask import masked
 from lineaviva.kernel.money import Money
 
 if TYPE_CHECKING:
-    from lineaviva.keeper.receipts.models import Receipt
+    from lineaviva.keeper.receipts.models import CreditNote, Receipt
 
-app = typer.Typer(name="receipts", help="Receipts: list, show, PDF, send again.", no_args_is_help=True)
+app = typer.Typer(name="receipts", help="Receipts and credit notes: list, show, PDF, send again.", no_args_is_help=True)
 Number = Annotated[str, typer.Argument(help="The receipt's number, as LV-2026-000123.")]
+Either = Annotated[
+    str, typer.Argument(help="A receipt's number (LV-2026-000123) or a credit note's (LV-NC-2026-000001).")
+]
 
 
 @app.command("list")
@@ -67,22 +70,70 @@ def _row(receipt: Receipt) -> list[str]:
 
 
 @app.command()
-def show(number: Number, json: Json = False) -> None:
-    """One receipt, in its own language; the phone number is masked.
+def credit_notes(
+    year: Annotated[int | None, typer.Option(help="Only those numbered in this year.")] = None,
+    limit: Annotated[int, typer.Option(help="At most so many, newest first.", min=1, max=100_000)] = 50,
+    json: Json = False,
+) -> None:
+    """The credit notes, newest first: what was given back of receipts.
+
+    Example: `lineaviva receipts credit-notes --year 2026`
+    """
+    output.setup_django()
+    from lineaviva.keeper.receipts.queries import credit_notes
+
+    found = credit_notes().filter(**({"year": year} if year else {}))[:limit]
+    if json:
+        output.print_json({"credit_notes": [_credit(note) for note in found]})
+        return
+    columns = ["Number", "Issued", "Given back", "Receipt", "Order"]
+    rows = [
+        (
+            *(note.full_number, f"{note.issued_at.astimezone(clock.ROME):%Y-%m-%d %H:%M}"),
+            str(Money(note.facts["amount_minor"], note.facts["currency"])),
+            *(note.facts["receipt"], note.facts["order"]),
+        )
+        for note in found
+    ]
+    output.print_table("", columns, rows, empty="No credit notes yet.")
+
+
+def _credit(note: CreditNote) -> dict[str, Any]:
+    names = ("receipt", "amount_minor", "currency", "order", "refund_reference")
+    shown = {name: note.facts[name] for name in names}
+    return {"number": note.full_number, "issued_at": note.issued_at, "line": masked(note.facts["msisdn"]), **shown}
+
+
+def _document(number: str) -> Receipt | CreditNote:
+    from lineaviva.keeper.receipts.models import CREDIT_NOTES
+    from lineaviva.keeper.receipts.queries import credit_note_by_number, receipt_by_number
+
+    is_credit = f"-{CREDIT_NOTES}-" in number.upper()
+    return credit_note_by_number(number) if is_credit else receipt_by_number(number)
+
+
+@app.command()
+def show(number: Either, json: Json = False) -> None:
+    """One receipt or credit note, in its own language; the phone number is masked.
 
     Example: `lineaviva receipts show LV-2026-000123`
     """
     output.setup_django()
-    from lineaviva.keeper.receipts.queries import receipt_by_number, receipt_view
+    from lineaviva.keeper.receipts.credit_view import credit_view
+    from lineaviva.keeper.receipts.models import Receipt
+    from lineaviva.keeper.receipts.queries import receipt_view
 
-    receipt = receipt_by_number(number)
+    found = _document(number)
     # A terminal is read by staff, and its output is copied into tickets.
-    view = receipt_view(receipt, own=False)
-    mails = [{"to": m.to, "state": m.state, "sent_at": m.sent_at} for m in receipt.mails.order_by("pk")]
+    if isinstance(found, Receipt):
+        view, brief, sent = receipt_view(found, own=False), _brief(found), found.mails.filter(credit_note=None)
+    else:
+        view, brief, sent = credit_view(found, own=False), _credit(found), found.mails.all()
+    mails = [{"to": m.to, "state": m.state, "sent_at": m.sent_at} for m in sent.order_by("pk")]
     if json:
         rows = [{"label": row.label, "value": row.value} for row in view.rows]
         shown = {"language": view.language, "rows": rows, "notes": view.notes, "mails": mails}
-        output.print_json({**_brief(receipt), **shown})
+        output.print_json({**brief, **shown})
         return
     output.print_table(view.title, ["", ""], [(escape(row.label), escape(row.value)) for row in view.rows])
     for note in view.notes:
@@ -92,20 +143,19 @@ def show(number: Number, json: Json = False) -> None:
 
 @app.command()
 def pdf(
-    number: Number,
+    number: Either,
     out: Annotated[str, typer.Option("-o", "--output", help="File to write; - writes to standard output.")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Overwrite the file if it is there.")] = False,
     json: Json = False,
 ) -> None:
-    """Write a receipt's PDF, with the whole phone number where its recipient holds the line.
+    """Write the PDF of a receipt or credit note, with the whole phone number where its recipient holds the line.
 
     Example: `lineaviva receipts pdf LV-2026-000123 -o receipt.pdf`
     """
     output.setup_django()
     from lineaviva.keeper.receipts.pdf import render
-    from lineaviva.keeper.receipts.queries import receipt_by_number
 
-    receipt = receipt_by_number(number)
+    receipt = _document(number)
     if out == "-":
         sys.stdout.buffer.write(render(receipt))
         return

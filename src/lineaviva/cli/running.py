@@ -250,7 +250,7 @@ def _sandbox_people(world: World, language: str) -> dict[str, Any]:
     """Anna with her three lines, and a clerk; both get a link that signs in once."""
     from lineaviva.cli.sandbox import people_make
 
-    anna, clerk = people_make(language=language, now=clock.now())
+    anna, clerk = people_make(language=language, now=clock.now(), renewed_before=True)
     return {
         "address": world.keeper_url,
         "sign_in_link": world.keeper_url + _link(anna),

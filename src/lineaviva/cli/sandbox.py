@@ -55,20 +55,37 @@ def sandbox_lines(today: date) -> list[dict[str, Any]]:
     ]
 
 
-def people_make(*, language: str, now: datetime) -> tuple[User, User]:
-    """Anna and Chen the clerk, with Anna's lines if she has none yet; the second time changes nothing."""
+def people_make(*, language: str, now: datetime, renewed_before: bool = False) -> tuple[User, User]:
+    """Anna and Chen the clerk, with Anna's lines if she has none yet; the second time changes nothing.
+
+    `renewed_before`: the last top-up of each line was an order here, with its receipt.
+    """
     from lineaviva.keeper.accounts.actions import user_get_or_create
-    from lineaviva.keeper.lines.actions import line_register
     from lineaviva.keeper.lines.queries import lines_for
 
     anna = user_get_or_create(email=HOLDER, language=language, now=now)
     clerk = user_get_or_create(email=CLERK, language=language, role="clerk", now=now)
     if not lines_for(anna).exists():
-        for facts in sandbox_lines(rome_date(now)):
-            line_register(holder=anna, by=anna, now=now, **facts)
         for operator in CARRIERS:
             _catalogue_read(operator, now)
+        _lines_make(anna, clerk if renewed_before else None, now)
     return anna, clerk
+
+
+def _lines_make(anna: User, clerk: User | None, now: datetime) -> None:
+    """All or none; without a clerk their last top-ups were made elsewhere."""
+    from django.db import transaction
+
+    from lineaviva.cli.sandbox_past import renewed
+    from lineaviva.keeper.lines.actions import line_register
+
+    with transaction.atomic():
+        for facts in sandbox_lines(rome_date(now)):
+            if clerk is None:
+                line_register(holder=anna, by=anna, now=now, **facts)
+            else:
+                line = line_register(holder=anna, by=anna, now=now, **{**facts, "last_topup": None})
+                renewed(line=line, on=facts["last_topup"], by=anna, clerk=clerk)
 
 
 def _catalogue_read(operator: str, now: datetime) -> None:
@@ -153,7 +170,7 @@ def people(
     Example: `lineaviva sandbox people --language it`
     """
     output.setup_django()
-    anna, clerk = people_make(language=language, now=clock.now())
+    anna, clerk = people_make(language=language, now=clock.now(), renewed_before=True)
     if json:
         output.print_json({"holder": anna.email, "clerk": clerk.email})
     else:

@@ -13,7 +13,7 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from lineaviva.config import delivery, env, esim, wiring
+from lineaviva.config import delivery, env, esim, paying, wiring
 from lineaviva.kernel.keyfile import key_kept
 
 PROGRAM = env.text("LINEAVIVA_PROGRAM", "keeper", "What this process is: keeper, carrier or provider (the sandbox's).")
@@ -58,6 +58,7 @@ _KEEPER = [
     "lineaviva.keeper.reminders",
     "lineaviva.keeper.catalogue",
     "lineaviva.keeper.orders",
+    "lineaviva.keeper.books",
     "lineaviva.keeper.payments",
     "lineaviva.keeper.activation",
     "lineaviva.keeper.delivery",
@@ -80,7 +81,12 @@ _CARRIER = [
     "lineaviva.carrier.tmf",
     "lineaviva.sandbox.carriers",
 ]
-_PROVIDER = ["lineaviva.sandbox.provider", "lineaviva.sandbox.mail", "lineaviva.sandbox.phone"]
+_PROVIDER = [
+    "lineaviva.sandbox.provider",
+    "lineaviva.sandbox.paypal",
+    "lineaviva.sandbox.mail",
+    "lineaviva.sandbox.phone",
+]
 _APPS = {
     "keeper": _DJANGO + _KEEPER,
     "carrier": ["django.contrib.staticfiles", *_CARRIER],
@@ -265,11 +271,10 @@ PROFILE_GATEWAYS = wiring.PROFILE_GATEWAYS
 CATALOGUE_READERS = wiring.CATALOGUE_READERS
 CHANNELS = wiring.CHANNELS
 
-STRIPE_API_KEY = env.secret("LINEAVIVA_STRIPE_API_KEY", "", "Stripe's secret key; empty switches card payment off.")
-STRIPE_WEBHOOK_SECRET = env.secret("LINEAVIVA_STRIPE_WEBHOOK_SECRET", "", "Signing secret of the Stripe webhook.")
-STRIPE_API_BASE = env.text(
-    "LINEAVIVA_STRIPE_API_BASE", "https://api.stripe.com", "Stripe's address; the sandbox sets its own."
-)
+STRIPE_API_KEY, STRIPE_WEBHOOK_SECRET = paying.STRIPE_API_KEY, paying.STRIPE_WEBHOOK_SECRET
+STRIPE_API_BASE, STRIPE_METHODS = paying.STRIPE_API_BASE, paying.STRIPE_METHODS
+PAYPAL_CLIENT_ID, PAYPAL_SECRET = paying.PAYPAL_CLIENT_ID, paying.PAYPAL_SECRET
+PAYPAL_WEBHOOK_ID, PAYPAL_API_BASE = paying.PAYPAL_WEBHOOK_ID, paying.PAYPAL_API_BASE
 
 TMF_URLS = dict(
     pair.split("=", 1)

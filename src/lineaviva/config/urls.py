@@ -64,6 +64,7 @@ _ORDER = [
     path("receipt/", receipts.receipt, name="receipt"),
     path("receipt/send/", receipts.receipt_send, name="receipt_send"),
     path("receipt.pdf", receipts.receipt_pdf, name="receipt_pdf"),
+    path("credit-notes/<str:number>.pdf", receipts.credit_note_pdf, name="credit_note_pdf"),
 ]
 
 _ESIM = [
@@ -83,6 +84,7 @@ urlpatterns = [
     path("esim/<slug:code>/", include(_ESIM)),
     path("e/<str:token>/", esim.install_link, name="install_link"),
     path("receipts/", receipts.receipts, name="receipts"),
+    path("receipts/receipts.zip", receipts.receipts_zip, name="receipts_zip"),
     path("proof/<str:token>/", receipts.proof, name="proof"),
     path("r/<str:token>/", renew.reminder_link, name="reminder_link"),
     path("sign-in/<str:token>/", account.sign_in_link, name="sign_in_link"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 PAYMENT_PROVIDERS = {
     "stripe": "lineaviva.keeper.payments.stripe.adapter.StripeProvider",
+    "paypal": "lineaviva.keeper.payments.paypal.adapter.PayPalProvider",
     "cash": "lineaviva.keeper.payments.cash.adapter.CashProvider",
 }
 

@@ -74,5 +74,15 @@ def pay(url: str, *, card: str = THREE_D_SECURE, approve: bool = True) -> httpx.
         return send(client, page, form, **{name: value})
 
 
+def approve(url: str, *, payer: str = "success") -> httpx.Response:
+    """Approve an order at the pretend PayPal's page `url`, as the payer whom its choice calls so.
+
+    Returns the last page: the keeper's order page. Raises httpx.HTTPError when a connection breaks.
+    """
+    with httpx.Client(follow_redirects=True, timeout=15) as client:
+        page = client.get(url).raise_for_status()
+        return send(client, page, forms(page)[0], payer=payer)
+
+
 def _payment_form(page: httpx.Response) -> Form:
     return next(form for form in forms(page) if "card" in form.fields)

@@ -16,6 +16,7 @@ SETTINGS = "lineaviva.config.settings"
 CARRIERS = ("tim", "vodafone", "windtre")
 _SECRETS = (
     "stripe",
+    "paypal",
     "webhook",
     *(f"client {operator}" for operator in CARRIERS),
     *(f"progress {operator}" for operator in CARRIERS),
@@ -104,9 +105,20 @@ class World:
             "LINEAVIVA_STRIPE_API_KEY": f"sk_test_{shared['stripe']}",
             "LINEAVIVA_STRIPE_WEBHOOK_SECRET": f"whsec_{shared['webhook']}",
             "LINEAVIVA_STRIPE_API_BASE": self.provider_url,
+            "LINEAVIVA_PAYPAL_API_BASE": f"{self.provider_url}/paypal",
+            **self._paypal_env(),
             "LINEAVIVA_TMF_URLS": ",".join(f"{name}={self.carrier_url(name)}" for name in CARRIERS),
             "LINEAVIVA_TMF_CLIENTS": ",".join(f"{name}={self.client(name)}" for name in CARRIERS),
             **self._esim_env(),
+        }
+
+    def _paypal_env(self) -> dict[str, str]:
+        """What both sides know of the shop's app at the pretend PayPal."""
+        return {
+            "LINEAVIVA_PAYPAL_CLIENT_ID": "pretend-app",
+            "LINEAVIVA_PAYPAL_SECRET": self.secrets()["paypal"],
+            "LINEAVIVA_PAYPAL_SECRET_FILE": "",
+            "LINEAVIVA_PAYPAL_WEBHOOK_ID": "PRETENDWEBHOOK",
         }
 
     def _esim_env(self) -> dict[str, str]:
@@ -148,6 +160,7 @@ class World:
             **self._part_env("provider", "provider"),
             "LINEAVIVA_PUBLIC_URL": self.provider_url,
             "LINEAVIVA_STRIPE_API_KEY": f"sk_test_{shared['stripe']}",
+            **self._paypal_env(),
             "LINEAVIVA_SANDBOX_WEBHOOK_URL": f"{self.keeper_url}/webhooks/stripe",
             "LINEAVIVA_SANDBOX_WEBHOOK_SECRET": f"whsec_{shared['webhook']}",
             "LINEAVIVA_SANDBOX_MAIL": str(self.folder("mail")),

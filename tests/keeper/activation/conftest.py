@@ -18,6 +18,7 @@ from lineaviva.keeper.orders.actions import order_place
 from lineaviva.keeper.orders.models import ProductOrder
 from lineaviva.keeper.payments.actions import cash_confirm, payment_begin
 from lineaviva.keeper.payments.models import Refund
+from lineaviva.keeper.payments.posting import disagreement
 from lineaviva.keeper.payments.queries import MoneyBalance, money_balance
 from lineaviva.kernel import agenda
 from lineaviva.kernel.agenda.registry import registered
@@ -89,6 +90,7 @@ class Way:
 def way(clock: FrozenClock, transactional_db: None) -> Iterator[Way]:
     yield Way(clock)
     assert money_balance().balanced
+    assert disagreement() == []
 
 
 def activation(order: ProductOrder) -> Activation:

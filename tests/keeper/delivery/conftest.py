@@ -18,6 +18,7 @@ from lineaviva.keeper.lines.models import Line
 from lineaviva.keeper.orders.actions import order_place
 from lineaviva.keeper.orders.models import ProductOrder
 from lineaviva.keeper.payments.actions import cash_confirm, payment_begin
+from lineaviva.keeper.payments.posting import disagreement
 from lineaviva.keeper.payments.queries import money_balance
 from lineaviva.kernel import agenda
 from lineaviva.kernel.agenda.registry import registered
@@ -124,6 +125,7 @@ def reseller(settings: Any, server: Server) -> Server:
 def way(clock: FrozenClock, db: None, server: Server) -> Iterator[Way]:
     yield Way(clock, server)
     assert money_balance().balanced
+    assert disagreement() == []
 
 
 def again(delivery: Delivery) -> Delivery:

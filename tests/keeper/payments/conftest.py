@@ -22,7 +22,7 @@ from lineaviva.kernel.errors import LineavivaError
 from lineaviva.sandbox import person
 from tests.keeper.orders import factories
 from tests.patience import until
-from tests.sandbox.provider.process import API_KEY, WEBHOOK_SECRET, Bank, Shop, http
+from tests.sandbox.provider.process import API_KEY, PAYPAL, WEBHOOK_SECRET, Bank, Shop, http
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +81,9 @@ def till(
     """Our side and the bank, both at noon. The bank tells of nothing by itself but to a test that is marked `busy`."""
     settings.STRIPE_API_KEY, settings.STRIPE_WEBHOOK_SECRET = API_KEY, WEBHOOK_SECRET
     settings.STRIPE_API_BASE, settings.PUBLIC_URL = bank.url, shop.url
+    settings.PAYPAL_API_BASE = f"{bank.url}/paypal"
+    for name, value in PAYPAL.items():
+        setattr(settings, name, value)
     bank.forget()
     bank.clock_at(clock.now())
     shop.received.clear()
@@ -96,8 +99,9 @@ def till(
 
 def _take(headers: dict[str, str], body: bytes) -> int:
     """As the keeper's webhook page does."""
+    source = "paypal" if any(name.lower().startswith("paypal-") for name in headers) else "stripe"
     try:
-        webhook_receive(source="stripe", headers=headers, body=body, now=kernel_clock.now())
+        webhook_receive(source=source, headers=headers, body=body, now=kernel_clock.now())
     except LineavivaError as refusal:
         return refusal.status
     finally:

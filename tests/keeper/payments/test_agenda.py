@@ -9,7 +9,7 @@ import pytest
 
 from lineaviva.keeper.orders.actions import order_activate, order_cancel, order_fail
 from lineaviva.keeper.orders.models import ProductOrder
-from lineaviva.keeper.payments.actions import payment_look, payment_settle, refund_request
+from lineaviva.keeper.payments.actions import payment_look, payment_settle
 from lineaviva.keeper.payments.models import PaymentAttempt, Refund
 from lineaviva.keeper.payments.ports import Status
 from lineaviva.keeper.payments.queries import (
@@ -19,6 +19,7 @@ from lineaviva.keeper.payments.queries import (
     paying_attempt,
     refunds_of,
 )
+from lineaviva.keeper.payments.refunding import refund_request
 from lineaviva.kernel import agenda
 from lineaviva.kernel.errors import Conflict, NeedsPerson
 from lineaviva.kernel.money import Money

@@ -14,14 +14,16 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connection
 
-from lineaviva.keeper.orders.actions import order_cancel, order_fail
-from lineaviva.keeper.payments.actions import payment_settle, refund_request
+from lineaviva.keeper.orders.actions import order_activate, order_cancel, order_fail
+from lineaviva.keeper.payments.actions import payment_settle
 from lineaviva.keeper.payments.models import PaymentAttempt, Refund
 from lineaviva.keeper.payments.ports import Status
 from lineaviva.keeper.payments.queries import money_balance
+from lineaviva.keeper.payments.refunding import refund_request
 from lineaviva.kernel import agenda
 from lineaviva.kernel.errors import LineavivaError
 from lineaviva.kernel.money import Money
+from tests import factories
 from tests.keeper.payments.conftest import Till, balance, busy, state
 from tests.keeper.together import together
 from tests.patience import PATIENCE, until
@@ -163,3 +165,24 @@ def test_a_worker_that_runs_hears_of_a_payment_by_what_the_bank_tells(till: Till
     finally:
         stop.set()
         worker.join(PATIENCE)
+
+
+@busy
+def test_four_people_give_back_at_once_and_one_part_goes_back(till: Till) -> None:
+    order = till.order()
+    attempt = till.begin(order, "cash")
+    payment_settle(attempt=attempt, status=Status("succeeded", Money(500), "c"), now=till.clock.now())
+    order_activate(order=order, dates_after={}, now=till.clock.now())
+    dora = factories.holder("dora@example.org", role="operations")
+    reasons = ["late", "late", "dear", "wrong"]
+
+    def ask() -> Refund:
+        return refund_request(attempt=attempt, reason=reasons.pop(), amount=Money(300), by=dora, now=till.clock.now())
+
+    answers = together(4, ask)
+    refund = Refund.objects.get()
+    assert {answer.pk if isinstance(answer, Refund) else answer.code for answer in answers} <= {
+        refund.pk,
+        "refund_on_its_way",
+    }
+    assert (refund.number, refund.amount_minor, refund.state) == (1, 300, "requested")

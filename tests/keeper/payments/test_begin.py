@@ -84,12 +84,13 @@ def test_there_is_no_such_way_to_pay(till: Till) -> None:
     assert not PaymentAttempt.objects.exists()
 
 
-def test_without_a_key_cards_are_switched_off(till: Till, settings: Any) -> None:
-    assert providers() == ["stripe", "cash"]
-    settings.STRIPE_API_KEY = ""
-    assert providers() == ["cash"]
+@pytest.mark.parametrize(("name", "key"), [("stripe", "STRIPE_API_KEY"), ("paypal", "PAYPAL_SECRET")])
+def test_without_its_key_a_way_to_pay_is_switched_off(till: Till, settings: Any, name: str, key: str) -> None:
+    assert providers() == ["stripe", "paypal", "cash"]
+    setattr(settings, key, "")
+    assert providers() == [other for other in ("stripe", "paypal", "cash") if other != name]
     with pytest.raises(Conflict) as refusal:
-        till.begin(till.order())
+        till.begin(till.order(), name)
     assert refusal.value.code == "provider_off"
     assert not PaymentAttempt.objects.exists()
 

@@ -7,11 +7,16 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from lineaviva.keeper.orders.actions import order_activate
+from lineaviva.keeper.orders.models import ProductOrder
 from lineaviva.keeper.payments.errors import REASONS
 from lineaviva.keeper.payments.models import InboxEvent, Refund
 from lineaviva.keeper.payments.queries import money_balance, paying_attempt
+from lineaviva.keeper.payments.refunding import refund_request
+from lineaviva.kernel.money import Money
 from lineaviva.sandbox import person
 from lineaviva.sandbox.provider.cards import CARDS
+from tests import factories
 from tests.keeper.payments.conftest import Till, balance, busy, state
 from tests.patience import until
 from tests.sandbox.provider.process import http
@@ -222,3 +227,46 @@ def test_two_clicks_at_the_bank_charge_once(till: Till) -> None:
     assert [answer.status_code for answer in answers] == [303, 303, 303]
     till.look()
     assert len(till.bank.money()["charges"]) == 1
+
+
+# --- back to the card in parts ----------------------------------------------------------------------------------
+
+
+def give_back(till: Till, order: ProductOrder, amount: int) -> Refund:
+    attempt = paying_attempt(order)
+    assert attempt is not None
+    dora = factories.holder("dora@example.org", role="operations")
+    return refund_request(attempt=attempt, reason="late", amount=Money(amount), by=dora, now=till.clock.now())
+
+
+def delivered(till: Till) -> ProductOrder:
+    order = till.order()
+    till.pay(till.begin(order))
+    till.after(timedelta(seconds=10))
+    order_activate(order=order, dates_after={}, now=till.clock.now())
+    return order
+
+
+def test_parts_go_back_to_the_card(till: Till) -> None:
+    order = delivered(till)
+    for amount in (300, 200):
+        refund = give_back(till, order, amount)
+        till.look()
+        assert state(refund) == "succeeded"
+    assert sorted(one["amount"] for one in till.bank.money()["refunds"]) == [200, 300]
+    assert money_balance() == balance(collected=500, refunded=500)
+    assert state(order) == "active"
+
+
+def test_a_part_whose_answer_is_lost_until_the_bank_forgets_the_key_goes_back_once(till: Till) -> None:
+    order = delivered(till)
+    till.bank.knobs(lost_answer_percent=100)
+    refund = give_back(till, order, 200)
+    till.look()
+    assert state(refund) == "requested"
+    till.bank.knobs(lost_answer_percent=0)
+    till.bank.forget_keys()
+    till.after(timedelta(days=1))
+    assert state(refund) == "succeeded"
+    assert [one["amount"] for one in till.bank.money()["refunds"]] == [200]
+    assert money_balance() == balance(collected=500, refunded=200, delivered=300)

@@ -10,10 +10,11 @@ import pytest
 from lineaviva.keeper.accounts.models import AuditEntry, User
 from lineaviva.keeper.orders.actions import order_cancel, order_fail
 from lineaviva.keeper.orders.models import ProductOrder
-from lineaviva.keeper.payments.actions import cash_confirm, payment_settle, refund_confirm, refund_request
+from lineaviva.keeper.payments.actions import cash_confirm, payment_settle
 from lineaviva.keeper.payments.models import PaymentAttempt, Refund
 from lineaviva.keeper.payments.ports import Status
 from lineaviva.keeper.payments.queries import money_balance
+from lineaviva.keeper.payments.refunding import refund_confirm, refund_request
 from lineaviva.kernel import agenda
 from lineaviva.kernel.errors import Conflict, LineavivaError, NotAllowed, NotFound
 from lineaviva.kernel.money import Money

@@ -12,11 +12,12 @@ from django.utils import translation
 
 from lineaviva.keeper.orders.actions import order_activate, order_cancel, order_fail, order_pay
 from lineaviva.keeper.orders.models import ProductOrder
-from lineaviva.keeper.payments.actions import payment_begin, payment_settle, refund_request, refund_settle
+from lineaviva.keeper.payments.actions import payment_begin, payment_settle
 from lineaviva.keeper.payments.errors import REASONS, reason_text
 from lineaviva.keeper.payments.models import PaymentAttempt, Refund
 from lineaviva.keeper.payments.ports import RefundStatus, Status
 from lineaviva.keeper.payments.queries import attempts_of, money_balance, open_attempt, paying_attempt, refunds_of
+from lineaviva.keeper.payments.refunding import refund_request, refund_settle
 from lineaviva.kernel.money import Money
 from tests.keeper.orders import factories
 from tests.keeper.payments.conftest import balance

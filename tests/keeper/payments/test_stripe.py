@@ -15,6 +15,7 @@ import pytest
 from lineaviva.keeper.payments.ports import Bill, Return, Urls
 from lineaviva.keeper.payments.stripe.adapter import StripeProvider
 from lineaviva.keeper.payments.stripe.answers import refund_status_of, status_of
+from lineaviva.keeper.payments.stripe.listing import movement_of
 from lineaviva.kernel.errors import AdapterError, NeedsPerson, Permanent, Temporary
 from lineaviva.kernel.money import Money
 from lineaviva.sandbox.provider.encoding import nested
@@ -133,6 +134,24 @@ def test_a_session_as_it_is_sent(canned: Canned) -> None:
         "payment_intent_data": {"description": "K2M7F5PW: 門號 …1234，訂單 K2M7F5PW", "metadata": metadata},
         "expires_at": int((NOON + timedelta(hours=1)).timestamp()),
     }
+
+
+def test_all_that_the_account_offers_is_asked_for_by_naming_nothing(canned: Canned, settings: Any) -> None:
+    settings.STRIPE_METHODS = "auto"
+    canned.answer(200, {"id": "cs_1", "object": "checkout.session", "url": "http://pay.test/cs_1"})
+    StripeProvider().begin(BILL, URLS)
+    [(_method, _path, _headers, form)] = canned.asked
+    check_request("/v1/checkout/sessions", as_types(form, {"unit_amount", "quantity", "expires_at"}))
+    assert "payment_method_types" not in form
+
+
+def test_a_part_is_looked_for_before_it_is_given_back(canned: Canned) -> None:
+    canned.answer(200, {"object": "list", "data": [{"id": "re_9", "status": "succeeded", "metadata": {"key": "k"}}]})
+    part = Return(key="k", charge_ref="ch_1", amount=Money(1), order_code="K2M7F5PW", whole=False)
+    assert StripeProvider().refund(part).reference == "re_9"
+    assert [(method, path.partition("?")[0]) for method, path, _headers, _form in canned.asked] == [
+        ("GET", "/v1/refunds")
+    ]
 
 
 def test_a_refund_as_it_is_sent(canned: Canned) -> None:
@@ -280,3 +299,54 @@ def test_why_a_card_was_refused(last_error: dict[str, Any] | None, reason: str) 
 def test_a_refund_as_a_status(refund: dict[str, Any], state: str, reason: str) -> None:
     found = refund_status_of({"id": "re_1", **refund})
     assert (found.state, found.reference, found.reason) == (state, "re_1", reason)
+
+
+# --- its own list -----------------------------------------------------------------------------------------------
+
+
+def line(category: str, amount: int, fee: int = 0, source: Any = "x_1") -> dict[str, Any]:
+    return {
+        "id": "txn_1",
+        "reporting_category": category,
+        "amount": amount,
+        "fee": fee,
+        "currency": "eur",
+        "source": source,
+        "created": int(NOON.timestamp()),
+    }
+
+
+@pytest.mark.parametrize(
+    ("found", "kind", "amount", "fee"),
+    [
+        (line("charge", 500, 33), "charge", 500, 33),
+        (line("refund", -200), "refund", -200, 0),
+        (line("refund_failure", 200), "refund", 200, 0),
+        (line("dispute", -500, 2000), "dispute", -500, 2000),
+        (line("dispute_reversal", 500), "dispute", 500, 0),
+        (line("fee", -150), "fee", -150, 0),
+        (line("payout", -1000), "payout", -1000, 0),
+        (line("payout_reversal", 1000), "payout", 1000, 0),
+        (line("topup", 1000), "other", 1000, 0),
+        ({**line("", 1000), "reporting_category": None}, "other", 1000, 0),
+    ],
+    ids=lambda value: value["reporting_category"] if isinstance(value, dict) else "",
+)
+def test_a_line_of_stripes_list(found: dict[str, Any], kind: str, amount: int, fee: int) -> None:
+    movement = movement_of(found)
+    assert (movement.kind, movement.line, movement.reference, movement.at) == (kind, "txn_1", "x_1", NOON)
+    assert (movement.amount, movement.fee, movement.key) == (Money(amount), Money(fee), "")
+
+
+@pytest.mark.parametrize(
+    ("source", "reference", "key"),
+    [
+        (None, "", ""),
+        ({"id": "ch_1"}, "ch_1", ""),
+        ({"id": "ch_1", "metadata": None}, "ch_1", ""),
+        ({"id": "ch_1", "metadata": {"key": "pay:K2M7F5PW:1"}}, "ch_1", "pay:K2M7F5PW:1"),
+    ],
+)
+def test_what_a_line_is_about(source: Any, reference: str, key: str) -> None:
+    movement = movement_of(line("charge", 500, source=source))
+    assert (movement.reference, movement.key) == (reference, key)

@@ -108,7 +108,7 @@ def test_a_webhook_has_a_largest_size(till: Till, size: int, taken: bool) -> Non
     assert not InboxEvent.objects.exists()
 
 
-@pytest.mark.parametrize("source", ["cash", "paypal", "", "../stripe"])
+@pytest.mark.parametrize("source", ["cash", "bitcoin", "", "../stripe"])
 def test_nobody_else_sends_webhooks(till: Till, source: str) -> None:
     with pytest.raises(LineavivaError) as refusal:
         webhook_receive(source=source, headers={}, body=GOOD, now=till.clock.now())

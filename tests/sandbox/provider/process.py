@@ -23,6 +23,11 @@ from tests.patience import PATIENCE, until
 # own: the server shuts one whose body nobody read, without saying so, and the next request would find it dead.
 http = httpx.Client(timeout=PATIENCE, limits=httpx.Limits(max_keepalive_connections=0))
 API_KEY, WEBHOOK_SECRET = "sk_test_of_the_tests", "whsec_of_the_tests"
+PAYPAL = {
+    "PAYPAL_CLIENT_ID": "app_of_the_tests",
+    "PAYPAL_SECRET": "of_the_tests",
+    "PAYPAL_WEBHOOK_ID": "HOOKOFTHETESTS",
+}
 AUTH = (API_KEY, "")
 # The least that a checkout session needs, as it is sent.
 SESSION = {
@@ -84,6 +89,7 @@ class Bank:
             "LINEAVIVA_DATABASE_URL": "",
             "LINEAVIVA_PUBLIC_URL": self.url,
             "LINEAVIVA_STRIPE_API_KEY": API_KEY,
+            **{f"LINEAVIVA_{name}": value for name, value in PAYPAL.items()},
             "LINEAVIVA_SANDBOX_WEBHOOK_URL": f"{shop_url}/webhooks/stripe",
             "LINEAVIVA_SANDBOX_WEBHOOK_SECRET": WEBHOOK_SECRET,
             "DJANGO_SETTINGS_MODULE": "lineaviva.config.settings",

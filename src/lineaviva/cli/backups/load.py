@@ -15,6 +15,7 @@ from typing import IO
 from django.conf import settings
 from django.core.management.color import no_style
 from django.db import DatabaseError, connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from lineaviva.cli.backups import manifest, tables
 from lineaviva.cli.backups.dump import Progress
@@ -143,11 +144,31 @@ def not_empty() -> Conflict:
 
 
 def _clear() -> None:
-    with connection.cursor() as cursor:
+    with connection.cursor() as cursor, _books_open(cursor):
         names = [*tables.backed_up(), *tables.left_out()]
         for model in names:
             # Foreign keys are checked at commit, on both databases: the order does not matter.
             cursor.execute(f"DELETE FROM {connection.ops.quote_name(model._meta.db_table)}")  # noqa: S608 - our own name
+
+
+@contextmanager
+def _books_open(cursor: CursorWrapper) -> Iterator[None]:
+    """Tables whose triggers let nobody delete, emptied or without those triggers; in one transaction with the rest."""
+    found = [m._meta.db_table for m in tables.backed_up() if m._meta.label_lower in tables.NEVER_CHANGED]
+    if connection.vendor == "postgresql":
+        if found:
+            # Whatever is still to be checked of these tables is checked now: no table is emptied before.
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+            cursor.execute(f"TRUNCATE {', '.join(map(connection.ops.quote_name, found))}")
+        yield
+        return
+    cursor.execute("SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger'")
+    triggers = [(name, sql) for name, table, sql in cursor.fetchall() if table in found]
+    for name, _sql in triggers:
+        cursor.execute(f"DROP TRIGGER {connection.ops.quote_name(name)}")
+    yield
+    for _name, sql in triggers:
+        cursor.execute(sql)
 
 
 def _fill(archive: zipfile.ZipFile, table: Table, progress: Progress) -> None:

@@ -20,8 +20,9 @@ from lineaviva.keeper.lines.models import Line
 from lineaviva.keeper.orders.actions import order_activate, order_fail
 from lineaviva.keeper.orders.models import OrderState, ProductOrder
 from lineaviva.keeper.orders.queries import order_by_code
-from lineaviva.keeper.payments.actions import refund_request
+from lineaviva.keeper.payments import posting
 from lineaviva.keeper.payments.queries import paying_attempt
+from lineaviva.keeper.payments.refunding import refund_request
 from lineaviva.keeper.reminders.actions import reminders_cancel
 from lineaviva.kernel import agenda
 from lineaviva.kernel.clock import rome_date
@@ -101,6 +102,7 @@ def activation_succeed(*, activation: Activation, result: Result, now: datetime)
     _line_renew(activation, result, now)
     reminders_cancel(line=line, now=now)
     order_activate(order=order, dates_after=dates_of(line, rome_date(now)), now=now)
+    posting.delivered(order=order, now=now)
     return activation
 
 

@@ -1,4 +1,7 @@
-"""Writes of payments. Rows are locked in one order: the order first, then its attempt, then the refund."""
+"""Writes of payments; refunding.py has those of money that goes back.
+
+Rows are locked in one order: the order first, then its attempt, then the refund.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +20,19 @@ from django.utils.translation import gettext as _
 from lineaviva.keeper.accounts.actions import audit
 from lineaviva.keeper.accounts.models import Role, User
 from lineaviva.keeper.accounts.queries import require_role
-from lineaviva.keeper.orders.actions import order_expire, order_pay, order_refund
+from lineaviva.keeper.orders.actions import order_expire, order_pay
 from lineaviva.keeper.orders.models import OrderState, ProductOrder
 from lineaviva.keeper.orders.queries import order_by_code
-from lineaviva.keeper.payments import errors, rules
-from lineaviva.keeper.payments.models import AttemptState, InboxEvent, PaymentAttempt, Refund
-from lineaviva.keeper.payments.ports import Bill, RefundStatus, Status, Urls, provider
+from lineaviva.keeper.payments import errors, posting, reconciling, rules
+from lineaviva.keeper.payments.models import AttemptState, InboxEvent, PaymentAttempt
+from lineaviva.keeper.payments.ports import Bill, Status, Urls, provider
+from lineaviva.keeper.payments.refunding import attempt_locked, refund_request
 from lineaviva.kernel import agenda
 from lineaviva.kernel.errors import NeedsPerson, Permanent, Temporary
 from lineaviva.kernel.mask import masked
 from lineaviva.kernel.money import Money
 
 log = structlog.get_logger()
-_CLERK = "clerk:"  # the reference of a refund that a person gave
 
 
 def payment_begin(*, order: ProductOrder, provider: str, now: datetime) -> PaymentAttempt:
@@ -120,7 +123,7 @@ def attempt_reach(*, attempt: PaymentAttempt, now: datetime) -> PaymentAttempt:
         log.warning("payment_not_begun", order=attempt.order.code, reason=refusal.reason, code=refusal.code)
         return payment_settle(attempt=attempt, status=Status("failed", reason="provider_refused"), now=now)
     with transaction.atomic():
-        attempt = _locked(attempt)
+        attempt = attempt_locked(attempt)
         attempt.provider_ref = begun.reference
         if attempt.state == AttemptState.OPEN:
             attempt.redirect_url = begun.redirect_url
@@ -172,13 +175,6 @@ def attempt_close(*, attempt: PaymentAttempt, reason: str, now: datetime) -> Pay
     return payment_settle(attempt=attempt, status=status, now=now)
 
 
-def _locked(attempt: PaymentAttempt) -> PaymentAttempt:
-    order = agenda.locked(ProductOrder, attempt.order_id)
-    locked = agenda.locked(PaymentAttempt, attempt.pk)
-    locked.order = order
-    return locked
-
-
 @transaction.atomic
 def payment_settle(*, attempt: PaymentAttempt, status: Status, now: datetime) -> PaymentAttempt:
     """Write what the provider says about an attempt; old news and news of yesterday change nothing.
@@ -186,7 +182,7 @@ def payment_settle(*, attempt: PaymentAttempt, status: Status, now: datetime) ->
     A success pays the order, or, where the order is closed or paid already, gives the money back. Raises NeedsPerson
     where another amount than asked for was collected; nothing is settled then.
     """
-    attempt = _locked(attempt)
+    attempt = attempt_locked(attempt)
     if status.state in {"open", "processing"}:
         return _note(attempt, status)
     if not rules.moves(attempt.state, status.state):
@@ -204,9 +200,13 @@ def payment_settle(*, attempt: PaymentAttempt, status: Status, now: datetime) ->
 
 
 def _note(attempt: PaymentAttempt, status: Status) -> PaymentAttempt:
-    """Keep for the page why the last card was refused; the payer may try another on the same provider's page."""
-    if attempt.state == AttemptState.OPEN and attempt.reason != status.reason:
-        _write(attempt, reason=status.reason)
+    """Keep for the page whether the bank has the payment, and why the last card was refused.
+
+    After a refusal the payer may try another card on the same provider's page.
+    """
+    heard = {"reason": status.reason, "processing": status.state == "processing"}
+    if attempt.state == AttemptState.OPEN and heard != {name: getattr(attempt, name) for name in heard}:
+        _write(attempt, **heard)
     return attempt
 
 
@@ -221,6 +221,8 @@ def _follow(attempt: PaymentAttempt, *, was_open: bool, now: datetime) -> None:
     if attempt.state != AttemptState.SUCCEEDED:
         agenda.wake(attempt.order, now)  # it may be its time to expire
         return
+    posting.collected(attempt=attempt, now=now)
+    reconciling.reconciliation_begin(name=attempt.provider, now=now)
     if attempt.surplus:
         refund_request(attempt=attempt, reason="surplus", now=now)
         return
@@ -228,50 +230,6 @@ def _follow(attempt: PaymentAttempt, *, was_open: bool, now: datetime) -> None:
     if not was_open:
         # Of an order's attempts one is open at most: where it was not this one, it is to be closed at its provider.
         agenda.wake(PaymentAttempt.objects.filter(order=attempt.order_id, state=AttemptState.OPEN), now)
-
-
-@transaction.atomic
-def refund_request(*, attempt: PaymentAttempt, reason: str, now: datetime) -> Refund:
-    """Give the whole of an attempt's money back by the way it came; asked for twice it is one refund.
-
-    Raises Conflict where nothing was collected, or where something was delivered for it.
-    """
-    attempt = _locked(attempt)
-    found = Refund.objects.filter(attempt=attempt).first()
-    if found is not None:
-        return found
-    due = rules.refund_due(order_state=attempt.order.state, surplus=attempt.surplus)
-    if attempt.state != AttemptState.SUCCEEDED or not due:
-        raise errors.refund_not_due()
-    refund = Refund.objects.create(
-        attempt=attempt,
-        amount_minor=attempt.amount_minor,
-        currency=attempt.currency,
-        reason=reason[:200],
-        requested_at=now,
-        look_at=now,
-    )
-    agenda.wake(refund, now)
-    return refund
-
-
-@transaction.atomic
-def refund_settle(*, refund: Refund, status: RefundStatus, now: datetime) -> Refund:
-    """Write what the provider says about a refund; when the money is back the order that failed is closed.
-
-    Raises NeedsPerson where the provider could not give it back.
-    """
-    attempt = _locked(refund.attempt)
-    refund = Refund.objects.select_for_update(of=("self",)).select_related("attempt").get(pk=refund.pk)
-    if refund.state == Refund.State.SUCCEEDED:
-        return refund
-    refund.provider_ref = status.reference
-    if status.state == "succeeded":
-        refund.state, refund.finished_at, refund.look_at, refund.stuck_reason = Refund.State.SUCCEEDED, now, None, ""
-    refund.save(update_fields=["provider_ref", "state", "finished_at", "look_at", "stuck_reason"])
-    if status.state == "succeeded" and not attempt.surplus:
-        order_refund(order=attempt.order, now=now)
-    return refund
 
 
 @transaction.atomic
@@ -307,30 +265,6 @@ def _cash_waiting(order: ProductOrder, now: datetime) -> PaymentAttempt:
     if order.state != OrderState.PLACED:
         raise errors.no_cash_code()
     return attempt
-
-
-@transaction.atomic
-def refund_confirm(*, code: str, clerk: User, now: datetime) -> Refund:
-    """A clerk has given the money back by hand: cash, or what the provider could not give back.
-
-    The second time is quiet.
-
-    Raises NotAllowed (clerks and operations only), NotFound, and Conflict where nothing waits for a person.
-    """
-    require_role(clerk, Role.CLERK, Role.OPERATIONS)
-    order = ProductOrder.objects.select_for_update(of=("self",)).get(pk=order_by_code(code).pk)
-    refunds = list(Refund.objects.filter(attempt__order=order).select_related("attempt").order_by("id"))
-    by_hand = [
-        r for r in refunds if r.attempt.provider == "cash" or r.stuck_reason or r.provider_ref.startswith(_CLERK)
-    ]
-    if not by_hand:
-        raise errors.no_refund_waiting()
-    refund = next((r for r in by_hand if r.state == Refund.State.REQUESTED), by_hand[-1])
-    if refund.state == Refund.State.SUCCEEDED:
-        return refund
-    amount = str(Money(refund.amount_minor, refund.currency))
-    audit(actor=clerk, act="refund_confirm", subject=f"order:{order.code}", detail={"amount": amount}, now=now)
-    return refund_settle(refund=refund, status=RefundStatus("succeeded", f"{_CLERK}{clerk.pk}"), now=now)
 
 
 @transaction.atomic

@@ -7,22 +7,24 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from lineaviva.keeper.orders.models import OrderState, ProductOrder
-from lineaviva.keeper.payments import rules
+from lineaviva.keeper.payments import reconciling, rules
 from lineaviva.keeper.payments.actions import (
     attempt_close,
     attempt_next_look,
     attempt_reach,
     order_close_unpaid,
     payment_settle,
-    refund_settle,
 )
 from lineaviva.keeper.payments.models import AttemptState, InboxEvent, PaymentAttempt, Refund
 from lineaviva.keeper.payments.ports import RefundStatus, Return, Status, provider
 from lineaviva.keeper.payments.queries import open_attempt
+from lineaviva.keeper.payments.refunding import refund_settle
 from lineaviva.kernel import agenda
 from lineaviva.kernel.errors import NeedsPerson, Permanent
 from lineaviva.kernel.money import Money
 
+# It has the steps of provider's lists and of what differs.
+__all__ = ["reconciling"]
 _LEASE = timedelta(seconds=60)
 _CLOSED = (OrderState.CANCELLED, OrderState.EXPIRED, OrderState.FAILED, OrderState.REFUNDED)
 
@@ -65,11 +67,12 @@ def refund_look(row: Refund, now: datetime) -> agenda.Outcome:
         status = RefundStatus("succeeded", "")
     else:
         back = Return(
-            key=rules.refund_key(attempt.idempotency_key),
+            key=rules.refund_key(attempt.idempotency_key, row.number),
             charge_ref=attempt.charge_ref,
             amount=Money(row.amount_minor, row.currency),
             order_code=attempt.order.code,
             reference=row.provider_ref,
+            whole=row.amount_minor == attempt.amount_minor,
         )
         status = provider(attempt.provider).refund(back)
     refund = refund_settle(refund=row, status=status, now=now)

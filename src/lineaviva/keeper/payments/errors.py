@@ -14,6 +14,7 @@ REASONS = {
     "expired_card": gettext_lazy("This card has expired. Nothing was charged."),
     "card_number_wrong": gettext_lazy("The card's number or code is not right. Nothing was charged."),
     "not_confirmed": gettext_lazy("The payment was not confirmed with your bank. Nothing was charged."),
+    "instrument_declined": gettext_lazy("What you chose to pay with at PayPal was refused. Nothing was charged."),
     "provider_refused": gettext_lazy("The payment provider could not take this payment. Nothing was charged."),
     "not_paid_in_time": gettext_lazy("It was not paid in time. Nothing was charged."),
     "given_up": gettext_lazy("This payment was given up. Nothing was charged."),
@@ -57,6 +58,32 @@ def no_refund_waiting() -> Conflict:
 def refund_not_due() -> Conflict:
     message = _("Only money for which nothing was delivered is given back by itself.")
     return Conflict(message, code="refund_not_due")
+
+
+def refund_not_paid() -> Conflict:
+    return Conflict(_("This order was not paid: there is nothing to give back."), code="refund_not_paid")
+
+
+def refund_by_itself() -> Conflict:
+    message = _("Nothing was delivered for this order yet: if nothing is, all of its money goes back by itself.")
+    return Conflict(message, code="refund_by_itself")
+
+
+def refund_on_its_way() -> Conflict:
+    message = _("Money of this order is on its way back already. More can be given back when it has arrived.")
+    return Conflict(message, code="refund_on_its_way")
+
+
+def refund_too_much(left: Money) -> Conflict:
+    return Conflict(f"At most {left} of this order can be given back.", code="refund_too_much")
+
+
+def refund_amount_wrong() -> InvalidInput:
+    return InvalidInput("Give back an amount above zero, in the order's currency.", code="amount_invalid")
+
+
+def refund_no_reason() -> InvalidInput:
+    return InvalidInput(_("Say why the money is given back."), code="reason_missing", field="reason")
 
 
 def webhook_too_large() -> InvalidInput:

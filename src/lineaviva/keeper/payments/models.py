@@ -38,6 +38,8 @@ class PaymentAttempt(AgendaRow):
     redirect_url = models.TextField(blank=True)
     # Money that came for an order which was closed, or paid by another attempt: it goes back by itself.
     surplus = models.BooleanField(default=False)
+    # The payer did their part and the bank has not answered, when it was asked last.
+    processing = models.BooleanField(default=False, db_default=False)
     reason = models.CharField(max_length=200, blank=True)
     confirmed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
@@ -62,23 +64,36 @@ class PaymentAttempt(AgendaRow):
 
 
 class Refund(AgendaRow):
-    """Money on its way back by the way it came. At most one for an attempt: whole amounts only, for now."""
+    """Money on its way back by the way it came: the whole of an attempt's, or parts of it that are no more together.
+
+    `requested_by` is who of operations gave something back for what was delivered; nobody where nothing was delivered
+    and the money goes back by itself.
+    """
 
     class State(models.TextChoices):
         REQUESTED = "requested", _("On its way")
         SUCCEEDED = "succeeded", _("Given back")
 
-    attempt = models.OneToOneField(PaymentAttempt, on_delete=models.PROTECT, related_name="refund")
+    attempt = models.ForeignKey(PaymentAttempt, on_delete=models.PROTECT, related_name="refunds")
+    number = models.PositiveSmallIntegerField(default=1)
     amount_minor = models.BigIntegerField()
     currency = models.CharField(max_length=3, default="EUR")
     state = models.CharField(max_length=10, choices=State.choices, default=State.REQUESTED)
     reason = models.CharField(max_length=200)
     provider_ref = models.CharField(max_length=120, blank=True)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     requested_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(AgendaRow.Meta):
-        pass
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["attempt", "number"], name="refund_number_once"),
+            models.UniqueConstraint(
+                fields=["attempt"], condition=models.Q(state="requested"), name="one_refund_on_its_way"
+            ),
+        ]
 
 
 class InboxEvent(AgendaRow):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal, Protocol
 
 from django.conf import settings
@@ -18,6 +18,8 @@ from lineaviva.kernel.money import Money
 # nothing was collected and nothing will be. succeeded: the money is ours.
 PaymentState = Literal["open", "processing", "succeeded", "failed", "expired"]
 RefundState = Literal["pending", "succeeded", "failed"]
+# What moves money at a provider; a fee that belongs to a charge is told with it, `fee` alone is one of its own.
+MovementKind = Literal["charge", "refund", "fee", "payout", "dispute", "other"]
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,14 @@ class Status:
 
 @dataclass(frozen=True)
 class Return:
-    """A whole charge on its way back. `reference` is the provider's own, once it is known."""
+    """A charge on its way back, or a part of it (`whole` False). `reference` is the provider's own, once known."""
 
     key: str
     charge_ref: str
     amount: Money
     order_code: str
     reference: str = ""
+    whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,24 @@ class Hint:
     kind: str
     about: Literal["payment", "refund", "nothing"]
     reference: str = ""
+
+
+@dataclass(frozen=True)
+class Movement:
+    """A line of the provider's own list.
+
+    `amount` is what it did to our money there before the fee: a charge adds, a refund, a dispute and a payout take
+    away. `fee` is what the provider kept of it, positive. `reference` is the charge (as `Status.charge_ref`), refund,
+    payout or dispute it is about; `key` ours, where the provider knows it; `line` the provider's own name of the line.
+    """
+
+    kind: MovementKind
+    line: str
+    reference: str
+    amount: Money
+    fee: Money
+    at: datetime
+    key: str = ""
 
 
 class PaymentProvider(Protocol):
@@ -116,6 +137,11 @@ class PaymentProvider(Protocol):
         """Whether `fetch` can tell something new; False where a person's act here is the only news."""
         ...
 
+    @property
+    def reconciles(self) -> bool:
+        """Whether the provider has a list of its own that `listing` reads."""
+        ...
+
     def begin(self, bill: Bill, urls: Urls) -> Begun:
         """Open the payment at the provider; the same `bill.key` gives the same payment."""
         ...
@@ -129,7 +155,11 @@ class PaymentProvider(Protocol):
         ...
 
     def refund(self, back: Return) -> RefundStatus:
-        """Give the whole charge back, or say how that stands; the same `back.key` is one refund."""
+        """Give the charge or a part of it back, or say how that stands; the same `back.key` is one refund."""
+        ...
+
+    def listing(self, day: date) -> Iterable[Movement]:
+        """What moved money there on that day in UTC, the oldest first; nothing where `reconciles` is False."""
         ...
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Hint:

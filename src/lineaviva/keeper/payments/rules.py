@@ -38,8 +38,9 @@ def key(order_code: str, number: int) -> str:
     return f"pay:{order_code}:{number}"
 
 
-def refund_key(attempt_key: str) -> str:
-    return f"refund:{attempt_key}"
+def refund_key(attempt_key: str, number: int = 1) -> str:
+    """Of each attempt's refunds by number; the first is named as when there was one only."""
+    return f"refund:{attempt_key}" if number == 1 else f"refund:{attempt_key}:{number}"
 
 
 def next_look(*, created_at: datetime, now: datetime, expires_at: datetime) -> datetime:

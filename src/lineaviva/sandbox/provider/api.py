@@ -16,6 +16,7 @@ from django.http import HttpRequest, JsonResponse, QueryDict
 from django.views.decorators.csrf import csrf_exempt
 
 from lineaviva.sandbox.provider import knobs
+from lineaviva.sandbox.provider.balance import balance_transactions
 from lineaviva.sandbox.provider.collecting import session_create, session_expire, session_find
 from lineaviva.sandbox.provider.encoding import Params, nested
 from lineaviva.sandbox.provider.errors import ApiError, bad_key, key_reused, missing
@@ -157,6 +158,7 @@ _ROUTES: list[tuple[str, str, Callable[..., Document]]] = [
     ("GET", r"checkout/sessions/(\w+)", _session),
     ("POST", r"checkout/sessions/(\w+)/expire", _session_expire),
     ("GET", r"payment_intents/(\w+)", _intent),
+    ("GET", r"balance_transactions", balance_transactions),
     ("GET", r"charges", _charges),
     ("GET", r"charges/(\w+)", _charge),
     ("POST", r"refunds", lambda values: refund_json(refund_create(values))),

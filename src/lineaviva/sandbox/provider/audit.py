@@ -13,6 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
 from lineaviva.sandbox.languages import language_of
+from lineaviva.sandbox.paypal import audit as paypal
 from lineaviva.sandbox.provider import knobs
 from lineaviva.sandbox.provider.cards import CARDS
 from lineaviva.sandbox.provider.models import (
@@ -37,6 +38,7 @@ def everything(_request: HttpRequest) -> JsonResponse:
     )
     collected = [_of(charge, charge.id, charge.intent.session.amount) for charge in charges]
     back = [{**_of(refund.charge, refund.id, refund.amount), "status": refund.status} for refund in refunds]
+    collected, back = [*collected, *paypal.collected()], [*back, *paypal.given_back()]
     totals = {"collected": sum(each["amount"] for each in collected), "refunded": sum(each["amount"] for each in back)}
     return JsonResponse({"charges": collected, "refunds": back, **totals})
 
@@ -60,9 +62,9 @@ def forget(request: HttpRequest) -> JsonResponse:
     """Forget everything, knobs and untold events too, for tests that share one provider; with ?what=keys only the
     idempotency keys, as the real one does after a day.
     """
-    everything = (Delivery, Event, Refund, Charge, PaymentIntent, CheckoutSession, KeyedAnswer, Knobs)
+    bank = (Delivery, Event, Refund, Charge, PaymentIntent, CheckoutSession, KeyedAnswer, Knobs)
     with transaction.atomic():
-        for model in (KeyedAnswer,) if request.GET.get("what") == "keys" else everything:
+        for model in (KeyedAnswer,) if request.GET.get("what") == "keys" else (*paypal.MODELS, *bank):
             model.objects.all().delete()
     return JsonResponse({"forgotten": True})
 

@@ -27,9 +27,10 @@ _LONGEST_SLEEP = 1.0
 _new = threading.Event()
 
 
-def tell(kind: str, about: dict[str, Any], *, behaviour: str = "") -> Event:
+def tell(kind: str, about: dict[str, Any], *, behaviour: str = "", sender: str = "stripe") -> Event:
     """Write an event and its deliveries, in the transaction of what it tells of. `behaviour`: never, twice, late."""
-    event = Event.objects.create(id=new_id("evt"), kind=kind, body=about, created=knobs.stamp())
+    name = new_id("WH" if sender == "paypal" else "evt")
+    event = Event.objects.create(id=name, kind=kind, sender=sender, body=about, created=knobs.stamp())
     turned = knobs.knobs()
     behaviour = behaviour or _by_chance(turned)
     due = time.time() + (turned["webhook_late_seconds"] if behaviour == "late" else 0)
@@ -79,14 +80,21 @@ def deliver_due(client: httpx.Client) -> None:
         delivery.save(update_fields=["tries", "due", "answer"])
 
 
-def _deliver(client: httpx.Client, event: Event) -> str:
+def _message(event: Event) -> tuple[bytes, dict[str, str]]:
+    if event.sender == "paypal":
+        from lineaviva.sandbox.paypal import telling  # which tells by this module
+
+        return telling.message(event)
     body = body_of(event)
-    headers = {
-        "Content-Type": "application/json; charset=utf-8",
-        "Stripe-Signature": signature(body, settings.SANDBOX_WEBHOOK_SECRET, knobs.stamp()),
-    }
+    signed = signature(body, settings.SANDBOX_WEBHOOK_SECRET, knobs.stamp())
+    return body, {"Content-Type": "application/json; charset=utf-8", "Stripe-Signature": signed}
+
+
+def _deliver(client: httpx.Client, event: Event) -> str:
+    body, headers = _message(event)
+    url = f"{settings.SANDBOX_WEBHOOK_URL.rpartition('/')[0]}/{event.sender}"
     try:
-        return str(client.post(settings.SANDBOX_WEBHOOK_URL, content=body, headers=headers).status_code)
+        return str(client.post(url, content=body, headers=headers).status_code)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is not taken and comes again
         return type(error).__name__
 
@@ -95,14 +103,16 @@ def deliver_forever() -> None:
     # Only this thread needs it, and the provider starts faster without.
     import httpx
 
-    from lineaviva.sandbox.provider.collecting import sweep
+    from lineaviva.sandbox.paypal import orders
+    from lineaviva.sandbox.provider import collecting
 
     client = httpx.Client(timeout=20)
     while True:
         _new.wait(_next_wait())
         _new.clear()
         try:
-            sweep()
+            collecting.sweep()
+            orders.sweep()
             deliver_due(client)
         except DatabaseError as error:  # not migrated yet, or busy: the next turn will do
             log.warning("webhooks_wait", error=str(error))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from django.http import HttpRequest, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
+from lineaviva.sandbox.paypal import errors as paypal
 from lineaviva.sandbox.provider import events
 from lineaviva.sandbox.provider.errors import broken
 from lineaviva.sandbox.provider.knobs import happens, knobs
@@ -34,12 +35,13 @@ class FaultMiddleware:
         events.start()
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if not request.path.startswith("/v1/"):
+        at_paypal = request.path.startswith("/paypal/v")
+        if not at_paypal and not request.path.startswith("/v1/"):
             return self._get_response(request)
         turned = knobs()
         time.sleep(turned["latency_ms"] / 1000)
         if happens(turned["error_percent"]):
             error = broken()
-            return JsonResponse(error.body, status=error.status)
+            return JsonResponse(paypal.broken() if at_paypal else error.body, status=error.status)
         answer = self._get_response(request)
         return lost() if happens(turned["lost_answer_percent"]) else answer

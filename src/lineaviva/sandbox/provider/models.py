@@ -81,6 +81,7 @@ class Event(models.Model):
 
     id = models.CharField(primary_key=True, max_length=60)
     kind = models.CharField(max_length=60)
+    sender = models.CharField(max_length=10, default="stripe")  # or paypal
     body = models.JSONField()
     created = models.BigIntegerField()
 

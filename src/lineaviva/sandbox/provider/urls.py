@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/<path:path>", api.api),
     path("pay/<str:name>", pages.pay),
     path("pay/<str:name>/3ds", pages.three_d_secure),
+    path("paypal/", include("lineaviva.sandbox.paypal.urls")),
     path("sandbox/knobs", knobs.knobs_view),
     path("sandbox/list", audit.everything),
     path("sandbox/forget", audit.forget),

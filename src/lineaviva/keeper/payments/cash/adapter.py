@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
 
-from lineaviva.keeper.payments.ports import Begun, Bill, Hint, RefundStatus, Return, Status, Urls
+from lineaviva.keeper.payments.ports import Begun, Bill, Hint, Movement, RefundStatus, Return, Status, Urls
 from lineaviva.kernel.errors import InvalidInput, NeedsPerson
 
 
@@ -13,6 +13,7 @@ class CashProvider:
     configured = True
     lifetime = timedelta(hours=48)
     polled = False
+    reconciles = False
 
     def begin(self, bill: Bill, urls: Urls) -> Begun:
         return Begun(reference=bill.key)
@@ -26,6 +27,9 @@ class CashProvider:
     def refund(self, back: Return) -> RefundStatus:
         command = f"lineaviva orders confirm-refund {back.order_code} --clerk E-MAIL"
         raise NeedsPerson(f"Give {back.amount} in cash back for order {back.order_code}, then confirm it: {command}")
+
+    def listing(self, day: date) -> Iterable[Movement]:
+        return ()
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Hint:
         raise InvalidInput("Cash sends no webhooks.", code="webhook_unknown", status=404)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import stripe
 from django.conf import settings
 
-from lineaviva.keeper.payments.ports import Begun, Bill, Hint, RefundStatus, Return, Status, Urls
+from lineaviva.keeper.payments.ports import Begun, Bill, Hint, Movement, RefundStatus, Return, Status, Urls
+from lineaviva.keeper.payments.stripe import listing
 from lineaviva.keeper.payments.stripe.answers import refund_status_of, status_of
 from lineaviva.keeper.payments.stripe.client import calling, client
 from lineaviva.kernel.errors import InvalidInput, Permanent
@@ -26,12 +27,15 @@ _PAYMENT_KINDS = {
 }
 _REFUND_KINDS = {"refund.created", "refund.updated", "refund.failed"}
 _TOLERANCE = timedelta(minutes=5)
+# Without a list Stripe offers what the account's dashboard switches on for this amount and country.
+_METHODS: dict[str, dict[str, Any]] = {"card": {"payment_method_types": ["card"]}, "auto": {}}
 
 
 class StripeProvider:
     # Stripe takes 30 minutes to 24 hours from when it hears of the session, which may be a little after our row.
     lifetime = timedelta(minutes=60)
     polled = True
+    reconciles = True
 
     def __init__(self) -> None:
         self.configured = bool(settings.STRIPE_API_KEY)
@@ -57,6 +61,9 @@ class StripeProvider:
         if back.reference:
             with calling():
                 return refund_status_of(client().v1.refunds.retrieve(back.reference).to_dict())
+        # Should Stripe have forgotten the key of a lost answer: a second part is not refused as a second whole is.
+        if not back.whole and (found := _refund_of(back)):
+            return found
         params: Any = {
             "charge": back.charge_ref,
             "amount": back.amount.minor,
@@ -68,8 +75,13 @@ class StripeProvider:
         except Permanent as refusal:
             if refusal.code != "charge_already_refunded":
                 raise
-            return _refund_of(back)
+            if found := _refund_of(back):
+                return found
+            raise Permanent("This charge was given back by somebody else.", code="charge_already_refunded") from None
         return refund_status_of(made.to_dict())
+
+    def listing(self, day: date) -> Iterable[Movement]:
+        return listing.movements(day)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Hint:
         signature, secret = headers.get("stripe-signature", ""), settings.STRIPE_WEBHOOK_SECRET
@@ -90,7 +102,7 @@ def _session_params(bill: Bill, urls: Urls) -> Any:
     price = {"currency": bill.amount.currency.lower(), "unit_amount": bill.amount.minor, "product_data": product}
     return {
         "mode": "payment",
-        "payment_method_types": ["card"],
+        **_METHODS[settings.STRIPE_METHODS],
         "line_items": [{"price_data": price, "quantity": 1}],
         "locale": _LOCALES.get(bill.language, "auto"),
         "success_url": urls.success,
@@ -103,14 +115,14 @@ def _session_params(bill: Bill, urls: Urls) -> Any:
     }
 
 
-def _refund_of(back: Return) -> RefundStatus:
+def _refund_of(back: Return) -> RefundStatus | None:
     """The refund that we asked for and whose answer was lost for longer than Stripe keeps the key."""
     with calling():
         found = client().v1.refunds.list(params={"charge": back.charge_ref, "limit": 100}).data
     for refund in [one.to_dict() for one in found]:
         if (refund.get("metadata") or {}).get("key") == back.key:
             return refund_status_of(refund)
-    raise Permanent("This charge was given back by somebody else.", code="charge_already_refunded")
+    return None
 
 
 def _refuse_old(signature: str, now: datetime) -> None:

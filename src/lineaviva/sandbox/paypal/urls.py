@@ -1,0 +1,13 @@
+"""Addresses of the pretend PayPal, below /paypal/."""
+
+from __future__ import annotations
+
+from django.urls import path, re_path
+
+from lineaviva.sandbox.paypal import api, pages
+
+urlpatterns = [
+    path("v1/oauth2/token", api.token),
+    path("checkoutnow", pages.approve),
+    re_path(r"^(?P<path>v[12]/.+)$", api.api),
+]
