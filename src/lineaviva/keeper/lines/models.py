@@ -58,6 +58,8 @@ class Line(AgendaRow):
             *AgendaRow.Meta.indexes,
             models.Index(fields=["holder", "next_deadline_on"], name="line_by_holder"),
             models.Index(fields=["next_deadline_on"], name="line_by_deadline"),
+            # A number may stand on several holders' lists, and its limits hold for all of them together.
+            models.Index(fields=["msisdn"], name="line_by_number"),
         ]
 
     def __str__(self) -> str:

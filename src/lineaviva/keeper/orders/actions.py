@@ -18,9 +18,10 @@ from lineaviva.keeper.lines.models import Line, SimType
 from lineaviva.keeper.lines.queries import line_deadlines, require_right
 from lineaviva.keeper.orders import errors, rules
 from lineaviva.keeper.orders.models import OrderState, ProductOrder
-from lineaviva.keeper.orders.queries import STAFF
+from lineaviva.keeper.orders.queries import STAFF, limit_reached
 from lineaviva.kernel import agenda
 from lineaviva.kernel.clock import rome_date
+from lineaviva.kernel.money import Money
 
 _CODE_TRIES = 20
 
@@ -33,7 +34,7 @@ def order_place(*, quote: Quote, by: User, language: str, with_profile: bool = F
     price while the first order still waits for its money: a second tab must not lead to a second charge.
     `with_profile`: the line's holder gets a new eSIM profile with it; until it is paid the last wish counts. Raises
     NotFound where `by` may not pay for the line, Conflict where the quote's time is over, or where a line that is no
-    eSIM is to get a profile.
+    eSIM is to get a profile, and LimitReached where it would be too much for the number.
     """
     if language not in Language.values:
         raise errors.language_unknown(language)
@@ -46,6 +47,9 @@ def order_place(*, quote: Quote, by: User, language: str, with_profile: bool = F
     waiting = _waiting(quote, by, now)
     if waiting is not None:
         return _wished(waiting, with_profile)
+    reached = limit_reached(msisdn=line.msisdn, amount=Money(quote.total_minor, quote.currency), now=now)
+    if reached:
+        raise errors.LimitReached(reached)
     quote = quote_use(quote=quote, now=now)
     return _with_a_code({**_facts(quote, line, by, language, now), "with_profile": with_profile})
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_noop as _
 
+from lineaviva.keeper.orders.rules import Reached
 from lineaviva.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from lineaviva.kernel.money import Money
 
 _NEVER = {
     "paid": _("This order is closed and cannot be paid any more."),
@@ -38,3 +40,20 @@ def no_esim() -> Conflict:
 
 def language_unknown(language: str) -> InvalidInput:
     return InvalidInput(f"{language!r} is not one of our languages.", code="language_unknown", field="language")
+
+
+_LIMITS = {
+    "first": "As long as nothing has arrived at a number by way of us, at most {most} can be ordered for it.",
+    "day": "At most {most} within 24 hours can be ordered for one number.",
+    "week": "At most {most} within 7 days can be ordered for one number.",
+}
+
+
+class LimitReached(Conflict):
+    """This order would be too much for its number; nothing was ordered. `reached` says which limit, and until when."""
+
+    def __init__(self, reached: Reached) -> None:
+        message = _LIMITS[reached.which].format(most=Money(reached.most))
+        status = 409 if reached.until is None else 429
+        super().__init__(message, code=f"order_limit_{reached.which}", field="quote", status=status)
+        self.reached = reached

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -32,6 +33,7 @@ _MISREAD = str.maketrans({"Z": "2", "E": "3", "S": "5", "G": "6", "B": "8", "N":
 _SEPARATORS = re.compile(r"[\s\-–—.·_]+")
 
 Move = Literal["go", "already", "never"]
+DAY, WEEK = timedelta(hours=24), timedelta(days=7)
 
 
 def move(state: str, target: str) -> Move:
@@ -70,3 +72,56 @@ def code_read(text: str) -> str:
 def code_grouped(code: str) -> str:
     """The code in two groups of four, as it is printed and read aloud: K2M7-F5PW."""
     return f"{code[:4]}-{code[4:]}"
+
+
+# --- how much for one number --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most that may be ordered for one number, in minor units of EUR: before its first success, a day, a week."""
+
+    first: int
+    day: int
+    week: int
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """An order for the number that counts: it waits for its money, is paid, or is active."""
+
+    minor: int
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Reached:
+    """The limit that another order would pass. `until`: when there is room for it; None: not by waiting."""
+
+    which: Literal["first", "day", "week"]
+    most: int
+    until: datetime | None = None
+
+
+def limit_reached(
+    minor: int, ordered: Sequence[Ordered], *, known: bool, limits: Limits, now: datetime
+) -> Reached | None:
+    """Whether an order of `minor` more is too much. `known`: an order for this number has become active before."""
+    if not known and minor + sum(one.minor for one in ordered) > limits.first:
+        return Reached("first", limits.first)
+    spans: list[tuple[Literal["day", "week"], int, timedelta]] = [("week", limits.week, WEEK), ("day", limits.day, DAY)]
+    for which, most, span in spans:
+        within = sorted((one for one in ordered if one.at > now - span), key=lambda one: one.at)
+        over = minor + sum(one.minor for one in within) - most
+        if over > 0:
+            return Reached(which, most, _room_at(over, within, span))
+    return None
+
+
+def _room_at(over: int, within: Sequence[Ordered], span: timedelta) -> datetime | None:
+    """When enough of what was ordered lies longer ago than `span`."""
+    for one in within:
+        over -= one.minor
+        if over <= 0:
+            return one.at + span
+    return None

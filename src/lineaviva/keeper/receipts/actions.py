@@ -1,4 +1,4 @@
-"""Writes of receipts: one per order, numbered without a gap, sent by e-mail."""
+"""Writes of receipts and credit notes: numbered without a gap, sent by e-mail."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from django.db import transaction
 from django.db.models import F
 
 from lineaviva.keeper.orders.models import OrderState, ProductOrder
+from lineaviva.keeper.payments.models import Refund
 from lineaviva.keeper.receipts import errors, links
-from lineaviva.keeper.receipts.facts import freeze, recipient
-from lineaviva.keeper.receipts.models import Receipt, ReceiptCounter, ReceiptMail
+from lineaviva.keeper.receipts.facts import freeze, freeze_credit, recipient
+from lineaviva.keeper.receipts.models import CREDIT_NOTES, CreditNote, Receipt, ReceiptCounter, ReceiptMail
 from lineaviva.keeper.receipts.rules import numbering_year
 from lineaviva.kernel.agenda import limits
 
@@ -47,11 +48,41 @@ def receipt_issue(*, order: ProductOrder, now: datetime) -> Receipt:
     return receipt
 
 
-def _next_number(issuer: str, year: int) -> int:
+@transaction.atomic
+def credit_note_issue(*, refund: Refund, now: datetime) -> CreditNote:
+    """The credit note of a refund of something delivered, with its e-mail; issued already: that one.
+
+    The receipt that it takes from is issued first, where it is not yet. Raises Conflict for a refund that has not
+    succeeded or for which nothing had been delivered.
+    """
+    attempt = refund.attempt
+    receipt = receipt_issue(order=attempt.order, now=now)  # which locks the order
+    issued = next(iter(CreditNote.objects.filter(refund=refund)), None)
+    if issued is not None:
+        return issued
+    if refund.state != Refund.State.SUCCEEDED or refund.requested_by_id is None or attempt.surplus:
+        raise errors.no_credit()
+    year = numbering_year(now)
+    note = CreditNote.objects.create(
+        receipt=receipt,
+        refund=refund,
+        issuer=settings.RECEIPT_ISSUER,
+        year=year,
+        number=_next_number(settings.RECEIPT_ISSUER, year, CREDIT_NOTES),
+        language=receipt.language,
+        facts=freeze_credit(receipt, refund, issuer=settings.RECEIPT_ISSUER_NAME),
+        issued_at=now,
+    )
+    to = recipient(receipt.order)
+    ReceiptMail.objects.create(receipt=receipt, credit_note=note, to=to, created_at=now, look_at=now)
+    return note
+
+
+def _next_number(issuer: str, year: int, series: str = "") -> int:
     """Taken last, in the transaction that writes the receipt: if that fails the number was never given."""
-    counter = ReceiptCounter.objects.filter(issuer=issuer, year=year)
+    counter = ReceiptCounter.objects.filter(issuer=issuer, year=year, series=series)
     if not counter.update(last=F("last") + 1):  # the first of its year
-        ReceiptCounter.objects.get_or_create(issuer=issuer, year=year)
+        ReceiptCounter.objects.get_or_create(issuer=issuer, year=year, series=series)
         counter.update(last=F("last") + 1)
     return counter.get().last
 
@@ -61,7 +92,7 @@ def receipt_resend(*, receipt: Receipt, now: datetime) -> ReceiptMail:
 
     Raises Conflict (status 429) after three at once, then it is one every ten minutes.
     """
-    waiting = receipt.mails.filter(state="open").first()
+    waiting = receipt.mails.filter(state="open", credit_note=None).first()
     if waiting is not None:
         return waiting
     wait = limits.take(f"receipt-resend:{receipt.pk}", per_minute=RESENDS_PER_MINUTE, burst=RESENDS_AT_ONCE, now=now)
@@ -69,6 +100,7 @@ def receipt_resend(*, receipt: Receipt, now: datetime) -> ReceiptMail:
         raise errors.resent_too_often(ceil(wait / timedelta(minutes=1)))
     mail, _made = ReceiptMail.objects.get_or_create(
         receipt=receipt,
+        credit_note=None,
         state="open",
         defaults={"to": recipient(receipt.order), "created_at": now, "look_at": now},
     )

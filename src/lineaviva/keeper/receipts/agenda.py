@@ -1,4 +1,4 @@
-"""An active order gets its receipt, and a receipt its e-mail."""
+"""An active order gets its receipt, what is given back of it a credit note, and each its e-mail."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from lineaviva.keeper.orders.models import OrderState, ProductOrder
-from lineaviva.keeper.receipts.actions import receipt_issue
+from lineaviva.keeper.payments.models import Refund
+from lineaviva.keeper.receipts.actions import credit_note_issue, receipt_issue
 from lineaviva.keeper.receipts.mail import message
 from lineaviva.keeper.receipts.models import ReceiptMail
 from lineaviva.keeper.reminders.ports import channel
@@ -21,6 +22,17 @@ def order_receipt(row: ProductOrder, now: datetime) -> agenda.Outcome:
 
 def _issued(now: datetime, row: ProductOrder) -> agenda.Outcome:
     receipt_issue(order=row, now=now)
+    return agenda.rest()
+
+
+@agenda.handler(Refund, states=(Refund.State.SUCCEEDED,))
+def refund_credit_note(row: Refund, now: datetime) -> agenda.Outcome:
+    """Only of what was delivered is there a receipt to take back from; payments lets only those be due.
+
+    Not in the transaction that writes the outcome: an order is locked before its refund.
+    """
+    if row.requested_by_id is not None:
+        credit_note_issue(refund=row, now=now)
     return agenda.rest()
 
 

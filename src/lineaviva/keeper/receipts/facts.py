@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import TypedDict, cast
 
 from lineaviva import rulebook
 from lineaviva.keeper.accounts.models import Role
 from lineaviva.keeper.activation.queries import activation_of
+from lineaviva.keeper.books import vat
 from lineaviva.keeper.orders.models import ProductOrder
+from lineaviva.keeper.payments.models import Refund
+from lineaviva.keeper.payments.posting import BY_HAND
 from lineaviva.keeper.payments.queries import paying_attempt
+from lineaviva.keeper.receipts.models import Receipt
 
 
 class Facts(TypedDict):
@@ -73,9 +77,57 @@ def freeze(order: ProductOrder, *, issuer: str, proof_url: str) -> Facts:
         dates_after=order.dates_after,
         paid_at=order.paid_at.isoformat() if order.paid_at else None,
         active_at=order.active_at.isoformat() if order.active_at else None,
-        # Tax is a property of the product: only of a top-up is it certain how it is taxed.
-        tax="single_stage" if offering.kind == "topup" else "",
+        # Tax is a property of the product; named only where it is certain how it is taxed.
+        tax=vat.printed(offering.kind),
         proof_url=proof_url,
+    )
+
+
+class CreditFacts(TypedDict):
+    """As `Facts`; `amount_minor` is what was given back of `total_minor`, `receipt` whose number it takes from."""
+
+    issuer: str
+    label: str
+    msisdn: str
+    last_four: str
+    own: bool
+    operator: str
+    operator_name: str
+    amount_minor: int
+    total_minor: int
+    currency: str
+    payment_method: str
+    refund_reference: str
+    refunded_at: str | None
+    receipt: str
+    receipt_issued_at: str
+    order: str
+    tax: str
+    proof_url: str
+
+
+def freeze_credit(receipt: Receipt, refund: Refund, *, issuer: str) -> CreditFacts:
+    """The facts of a credit note: what the receipt says, and what was given back of it."""
+    facts = cast(Facts, receipt.facts)
+    return CreditFacts(
+        issuer=issuer,
+        label=facts["label"],
+        msisdn=facts["msisdn"],
+        last_four=facts["last_four"],
+        own=facts["own"],
+        operator=facts["operator"],
+        operator_name=facts["operator_name"],
+        amount_minor=refund.amount_minor,
+        total_minor=facts["total_minor"],
+        currency=refund.currency,
+        payment_method="cash" if refund.provider_ref.startswith(BY_HAND) else facts["payment_method"],
+        refund_reference="" if refund.provider_ref.startswith(BY_HAND) else refund.provider_ref,
+        refunded_at=refund.finished_at.isoformat() if refund.finished_at else None,
+        receipt=receipt.full_number,
+        receipt_issued_at=receipt.issued_at.isoformat(),
+        order=facts["order"],
+        tax=facts["tax"],
+        proof_url=facts["proof_url"],
     )
 
 

@@ -12,8 +12,9 @@ from typing import Any, cast
 import typst
 
 from lineaviva import rulebook
+from lineaviva.keeper.receipts.credit_view import credit_view
 from lineaviva.keeper.receipts.links import qr_svg
-from lineaviva.keeper.receipts.models import Receipt
+from lineaviva.keeper.receipts.models import CreditNote, Receipt
 from lineaviva.keeper.receipts.rules import printable
 from lineaviva.keeper.receipts.view import ReceiptView, receipt_view
 from lineaviva.kernel.clock import ROME
@@ -25,13 +26,15 @@ _LANGUAGES = {"zh-hans": ("zh", "CN"), "zh-hant": ("zh", "TW"), "it": ("it", "IT
 _one_at_a_time = threading.Lock()
 
 
-def render(receipt: Receipt, *, own: bool | None = None, view: ReceiptView | None = None) -> bytes:
-    """The PDF, the same bytes each time for the same receipt. Characters that no font has are printed as □.
+def render(receipt: Receipt | CreditNote, *, own: bool | None = None, view: ReceiptView | None = None) -> bytes:
+    """The PDF, the same bytes each time for the same receipt or credit note.
+
+    Characters that no font has are printed as □.
 
     `own`: whether its reader holds the line and sees the whole phone number; None: whoever it was issued to.
     `view`: the receipt's, where the caller has it already.
     """
-    data = document(receipt, view or receipt_view(receipt, own=own))
+    data = document(receipt, view or _view(receipt, own))
     issued = int(receipt.issued_at.timestamp())
     with _one_at_a_time:
         pdf = _compiler().compile(
@@ -43,6 +46,10 @@ def render(receipt: Receipt, *, own: bool | None = None, view: ReceiptView | Non
     return cast(bytes, pdf)
 
 
+def _view(receipt: Receipt | CreditNote, own: bool | None) -> ReceiptView:
+    return credit_view(receipt, own=own) if isinstance(receipt, CreditNote) else receipt_view(receipt, own=own)
+
+
 @cache
 def _compiler() -> typst.Compiler:
     """Reads the fonts once; the system's own are not asked, or two machines would print two receipts."""
@@ -51,7 +58,7 @@ def _compiler() -> typst.Compiler:
     )
 
 
-def document(receipt: Receipt, view: ReceiptView) -> dict[str, Any]:
+def document(receipt: Receipt | CreditNote, view: ReceiptView) -> dict[str, Any]:
     """What the template gets: the view as plain data, made printable, with the QR code."""
     language, region = _LANGUAGES[view.language]
     issued = receipt.issued_at.astimezone(ROME)

@@ -29,6 +29,16 @@ def parse_number(text: str) -> tuple[str, int, int]:
     return issuer, int(year), int(number)
 
 
+def parse_credit_number(text: str) -> tuple[str, int, int]:
+    """Issuer, year and number of "LV-NC-2026-000001". Raises NotFound for what is no credit note's number."""
+    issuer, series, rest = text.strip().upper().partition("-NC-")
+    try:
+        return parse_number(f"{issuer}-{rest}" if series else "")
+    except NotFound:
+        message = "A credit note's number looks like LV-NC-2026-000001."
+        raise NotFound(message, code="receipt_unknown", field="number") from None
+
+
 def _digits(text: str) -> bool:
     return text.isascii() and text.isdigit()
 

@@ -126,7 +126,7 @@ def _line(facts: Facts) -> Section:
         Row(_("Number"), shown_phone(facts["msisdn"], own=facts["own"])),
         Row(_("Operator"), facts["operator_name"]),
     ]
-    return Section("line", _("What was renewed"), _filled(rows))
+    return Section("line", _("What was renewed"), filled(rows))
 
 
 def _product(facts: Facts, price: str) -> str:
@@ -152,14 +152,18 @@ def _money(facts: Facts, language: str) -> Section:
 
 
 def _payment(facts: Facts, language: str) -> Section:
-    methods = {"stripe": _("Card"), "cash": _("Cash at the counter")}
     rows = [
-        Row(_("Paid with"), methods.get(facts["payment_method"], facts["payment_method"])),
+        Row(_("Paid with"), method(facts["payment_method"])),
         Row(_("Paid on"), moment(facts["paid_at"], language)),
         Row(_("Payment reference"), facts["payment_reference"]),
         Row(_("Order code"), facts["order"]),
     ]
-    return Section("payment", _("Payment"), _filled(rows))
+    return Section("payment", _("Payment"), filled(rows))
+
+
+def method(name: str) -> str:
+    """A way to pay as it is called in the language at hand."""
+    return {"stripe": _("Card"), "cash": _("Cash at the counter"), "paypal": "PayPal"}.get(name, name)
 
 
 def _activation(facts: Facts, language: str) -> Section:
@@ -168,10 +172,11 @@ def _activation(facts: Facts, language: str) -> Section:
         Row(_("Operator's reference"), facts["operator_reference"]),
         Row(_("Our reference"), facts["activation_reference"]),
     ]
-    return Section("activation", _("Activation"), _filled(rows))
+    return Section("activation", _("Activation"), filled(rows))
 
 
-def _filled(rows: list[Row]) -> list[Row]:
+def filled(rows: list[Row]) -> list[Row]:
+    """Those that say something."""
     return [row for row in rows if row.value]
 
 
