@@ -210,6 +210,7 @@ def settle(seconds: float) -> None:
 def findings(world: World, codes: list[str]) -> dict[str, Any]:
     """The counts, and a sentence for everything that is not as it should be."""
     from lineaviva.keeper.orders.models import ProductOrder
+    from lineaviva.keeper.payments.posting import disagreement
     from lineaviva.keeper.payments.queries import money_balance
     from lineaviva.keeper.receipts.models import Receipt
     from lineaviva.kernel import agenda
@@ -234,6 +235,7 @@ def findings(world: World, codes: list[str]) -> dict[str, Any]:
     money = money_balance()
     if money.collected != money.refunded + money.delivered + money.held:
         wrong.append(f"money does not balance: {money}")
+    wrong += [f"the books disagree: {said}" for said in disagreement()]
     if len(orders) != len(codes):
         wrong.append(f"{len(orders)} orders for {len(codes)} renewals")
     states = Counter("stuck" if order.code in stuck else order.state for order in orders)

@@ -52,6 +52,10 @@ class Client:
         if form is None:
             raise SystemExit(f"Line {line} cannot be renewed here: {page.url} offers nothing.")
         page = person.send(self._http, page, form, pay="stripe").raise_for_status()
+        # A number that is new to its payer is shown once more.
+        sure = next((form for form in person.forms(page) if "sure" in form.fields), None)
+        if sure is not None:
+            page = person.send(self._http, page, sure, pay="stripe").raise_for_status()
         form = next((form for form in person.forms(page) if "card" in form.fields), None)
         if form is None:
             raise SystemExit(f"Line {line} was not sent to the bank but to {page.url}.")

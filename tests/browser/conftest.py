@@ -164,6 +164,8 @@ def visit(world: World, chromium: Browser) -> Iterator[Open]:
 def complain(page: Page, kind: str, text: str) -> None:
     """What the browser's console says of a page is the page's mistake: a blocked script, a file that is not there."""
     quiet = ("Service Worker registration blocked", "the server responded with a status of 4", "net::ERR_")
+    # htmx says so itself when its question found no network.
+    quiet += ("htmx:sendError", "htmx:afterRequest")
     if kind in {"error", "warning"} and not any(part in text for part in quiet):
         page.complaints = [*getattr(page, "complaints", []), f"{page.url}: {text}"]  # type: ignore[attr-defined]
 

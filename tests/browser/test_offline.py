@@ -39,6 +39,7 @@ def test_the_list_is_read_without_a_network(visit: Open, annas_state: Path) -> N
     page.goto("/settings/")
     expect(page.locator(".row")).to_have_count(shown)
     page.context.set_offline(False)
+    expect(page.locator("#id_language")).to_be_visible()  # the settings: the page is loaded anew by itself
     page.goto("/")
     expect(page.locator(".offline")).to_be_hidden()
     expect(page.locator(".row .act").first).to_be_visible()

@@ -20,7 +20,7 @@ from lineaviva.keeper.catalogue.models import Offering
 from lineaviva.keeper.lines.models import Line
 from lineaviva.keeper.orders.models import ProductOrder
 from lineaviva.keeper.payments.actions import cash_confirm, payment_begin
-from lineaviva.keeper.payments.ports import Begun, Bill, Hint, RefundStatus, Return, Status, Urls
+from lineaviva.keeper.payments.ports import Begun, Bill, Hint, Movement, RefundStatus, Return, Status, Urls
 from lineaviva.keeper.receipts.actions import receipt_issue
 from lineaviva.keeper.receipts.models import Receipt
 from lineaviva.kernel.clock import FrozenClock
@@ -35,7 +35,7 @@ BANK = "http://127.0.0.1:9/pay/"
 class Bank:
     """A card provider that never leaves the process: it gives out a page, and says what the test told it."""
 
-    configured, polled, lifetime = True, True, timedelta(hours=24)
+    configured, polled, reconciles, lifetime = True, True, False, timedelta(hours=24)
     status = Status("open")
     begun: list[str] = []
     reachable = True
@@ -54,6 +54,9 @@ class Bank:
 
     def refund(self, back: Return) -> RefundStatus:
         return RefundStatus("succeeded", "re_1")
+
+    def listing(self, day: date) -> list[Movement]:
+        return []
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Hint:
         if headers.get("stripe-signature") != "good":

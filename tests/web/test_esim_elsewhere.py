@@ -57,7 +57,7 @@ def chosen(response: Any) -> dict[str, bool]:
 def renew(client: Client, line: Line, **sent: str) -> ProductOrder:
     path = f"/lines/{line.pk}/renew/"
     quote = hidden(client.get(path, {"offering": "giga"}), "quote")
-    client.post(path, {"quote": quote, "pay": "cash", **sent})
+    client.post(path, {"quote": quote, "pay": "cash", "sure": line.msisdn[-4:], **sent})
     return ProductOrder.objects.latest("pk")
 
 

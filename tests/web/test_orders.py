@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from lineaviva.keeper.accounts.models import User
 from lineaviva.keeper.activation.actions import activation_begin, activation_fail
 from lineaviva.keeper.activation.models import Activation
 from lineaviva.keeper.activation.ports import Result
@@ -19,7 +20,8 @@ from lineaviva.keeper.payments.ports import Status
 from lineaviva.keeper.receipts.models import Receipt
 from lineaviva.kernel import agenda
 from lineaviva.kernel.clock import FrozenClock
-from tests.web.conftest import BANK, Bank, active, paid, words
+from lineaviva.kernel.money import Money
+from tests.web.conftest import BANK, Bank, Browser, active, paid, words
 
 HTMX = {"HX-Request": "true"}
 
@@ -37,7 +39,7 @@ def steps(response: Any) -> list[str]:
 
 def poll(response: Any) -> tuple[str, int] | None:
     """Where and in how many seconds the page asks again; None where it does not."""
-    found = re.search(r'hx-get="([^"]+)" hx-trigger="every (\d+)s"', response.content.decode())
+    found = re.search(r'hx-get="([^"]+)" hx-trigger="every (\d+)s, network from:body"', response.content.decode())
     return (found[1].replace("&amp;", "&"), int(found[2])) if found else None
 
 
@@ -140,6 +142,108 @@ def test_after_a_decline_it_can_be_paid_in_a_shop(
         ("stripe", "expired"),
         ("cash", "open"),
     ]
+
+
+# --- what the bank has answered -----------------------------------------------------------------------------------
+
+
+def buttons(response: Any) -> list[str]:
+    """The ways to pay that the page offers."""
+    return re.findall(r'name="pay" value="(\w+)"', response.content.decode())
+
+
+@pytest.fixture
+def begun(order: ProductOrder, bank: type[Bank], now: datetime) -> PaymentAttempt:
+    """Anna is on the bank's page, or was; the connection broke."""
+    return payment_begin(order=order, provider="stripe", now=now)
+
+
+def test_a_bank_that_has_not_answered(begun: PaymentAttempt, order: ProductOrder, page: Client) -> None:
+    response = page.get(path(order))
+    text = words(response)
+    assert "Your bank has not answered yet" in text
+    assert "you are charged only once" in text
+    assert "The payment that was begun is closed at the bank first. You cannot be charged by both." in text
+    assert buttons(response) == ["stripe", "cash"]
+    assert f"/orders/{order.code}/</code>" in response.content.decode()
+    assert poll(response) is not None
+
+
+@pytest.mark.parametrize("trouble", ["no answer", "a broken step", "its time is over"])
+def test_while_nobody_knows_there_is_no_other_way_to_pay(
+    trouble: str, begun: PaymentAttempt, order: ProductOrder, page: Client, now: datetime
+) -> None:
+    seen = poll(page.get(path(order)))
+    assert seen is not None
+    changes = {"no answer": {"delays": 1}, "a broken step": {"failures": 1}, "its time is over": {"expires_at": now}}
+    PaymentAttempt.objects.update(**changes[trouble])
+    response = page.get(path(order))
+    assert "We do not know yet whether you have paid" in words(response)
+    assert "Do not pay again" in words(response)
+    assert buttons(response) == []
+    assert poll(response) is not None
+    listed = page.get("/")
+    assert ("See order" in words(listed), "Pay now" in words(listed)) == (True, False)
+    told = page.get(seen[0], headers=HTMX)  # a page that is open learns it by itself
+    assert "We do not know yet whether you have paid" in words(told)
+
+
+def test_nor_is_there_by_another_door_or_while_the_bank_works_on_it(
+    begun: PaymentAttempt, order: ProductOrder, page: Client, bank: type[Bank], now: datetime
+) -> None:
+    bank.status = Status("processing")
+    response = page.post(f"{path(order)}pay/", {"pay": "cash"}, follow=True)
+    assert "The payment that was begun is not certainly closed yet." in words(response)
+    assert list(PaymentAttempt.objects.values_list("provider", "state")) == [("stripe", "open")]
+    assert "We do not know yet whether you have paid" in words(response)
+    assert buttons(response) == []
+    payment_settle(attempt=begun, status=Status("open"), now=now)
+    assert buttons(page.get(path(order))) == ["stripe", "cash"]
+
+
+def test_a_page_that_never_opened_has_charged_nobody(
+    order: ProductOrder, page: Client, bank: type[Bank], now: datetime
+) -> None:
+    bank.reachable = False
+    payment_begin(order=order, provider="stripe", now=now)
+    PaymentAttempt.objects.update(delays=3)
+    response = page.get(path(order))
+    assert "The payment page did not open" in words(response)
+    assert "Nothing was charged: the payment page could not be opened yet." in words(response)
+    assert buttons(response) == ["stripe", "cash"]
+
+
+def test_a_bank_that_has_answered(
+    begun: PaymentAttempt, order: ProductOrder, page: Client, bank: type[Bank], now: datetime
+) -> None:
+    payment_settle(attempt=begun, status=Status("expired", reason="not_paid_in_time"), now=now)
+    response = page.get(path(order))
+    assert "This payment is closed. It was not paid in time. Nothing was charged." in words(response)
+    assert buttons(response) == ["stripe", "cash"]
+    amount = Money(begun.amount_minor)
+    payment_settle(attempt=begun, status=Status("succeeded", amount, charge_ref="ch_1"), now=now)
+    response = page.get(path(order))
+    assert "Your bank has answered: the money is here. You can close this page." in steps(response)[1]
+    assert buttons(response) == []
+
+
+def test_it_goes_on_at_the_same_address_on_any_device(
+    begun: PaymentAttempt, order: ProductOrder, anna: User, browser: Browser
+) -> None:
+    other = browser(accept_language="en")
+    asked = other.get(path(order))
+    assert asked.headers["Location"] == f"/account/login/?next={path(order)}"
+    other.force_login(anna)
+    assert "Your bank has not answered yet" in words(other.get(path(order)))
+    gone_on = other.post(f"{path(order)}pay/", {"pay": "stripe"})
+    assert gone_on.headers["Location"] == f"{BANK}{order.code}"
+    assert PaymentAttempt.objects.count() == 1
+
+
+def test_cancelled_while_the_bank_may_have_the_money(begun: PaymentAttempt, order: ProductOrder, page: Client) -> None:
+    response = page.post(f"{path(order)}cancel/", follow=True)
+    assert "Cancelled. If your bank has taken money for it, that goes back by itself." in words(response)
+    assert ProductOrder.objects.get().state == "cancelled"
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,13 @@ from django.test import Client
 
 from lineaviva.keeper.accounts.actions import language_set
 from lineaviva.keeper.accounts.models import User
-from lineaviva.keeper.catalogue.actions import promotion_add
+from lineaviva.keeper.catalogue.actions import promotion_add, quote_make
 from lineaviva.keeper.catalogue.models import Offering, Quote
-from lineaviva.keeper.lines.actions import line_share
+from lineaviva.keeper.lines.actions import line_change, line_share
 from lineaviva.keeper.lines.models import Line
 from lineaviva.keeper.orders.models import ProductOrder
 from lineaviva.keeper.payments.models import PaymentAttempt
+from lineaviva.keeper.receipts.models import Receipt
 from lineaviva.keeper.reminders.links import renewal_link
 from lineaviva.kernel.clock import FrozenClock
 from tests import factories
@@ -80,8 +81,8 @@ def test_to_order_and_to_look_at_the_order_cost_few_questions(
     mum: Line, offers: list[Offering], page: Client, bank: type[Bank], django_assert_max_num_queries: Any
 ) -> None:
     quote = hidden(page.get(renew_path(mum)), "quote")
-    with django_assert_max_num_queries(26):
-        page.post(renew_path(mum), {"quote": quote, "pay": "stripe"})
+    with django_assert_max_num_queries(27):
+        page.post(renew_path(mum), {"quote": quote, "pay": "stripe", "sure": "4567"})
     code = ProductOrder.objects.get().code
     with django_assert_max_num_queries(8):
         page.get(f"/orders/{code}/")
@@ -190,7 +191,9 @@ def test_a_wrong_need_is_refused(field: str, value: str, mum: Line, page: Client
 def test_pay_by_card_leads_to_the_banks_page(
     mum: Line, offers: list[Offering], page: Client, bank: type[Bank], anna: User
 ) -> None:
-    response = page.post(renew_path(mum), {"quote": hidden(page.get(renew_path(mum)), "quote"), "pay": "stripe"})
+    response = page.post(
+        renew_path(mum), {"quote": hidden(page.get(renew_path(mum)), "quote"), "pay": "stripe", "sure": "4567"}
+    )
     order = ProductOrder.objects.get()
     assert response.status_code == 302
     assert response.headers["Location"] == f"{BANK}{order.code}"
@@ -199,7 +202,7 @@ def test_pay_by_card_leads_to_the_banks_page(
 
 
 def test_pay_in_a_shop_leads_to_the_code(mum: Line, offers: list[Offering], page: Client) -> None:
-    sent = {"quote": hidden(page.get(renew_path(mum)), "quote"), "pay": "cash"}
+    sent = {"quote": hidden(page.get(renew_path(mum)), "quote"), "pay": "cash", "sure": "4567"}
     response = page.post(renew_path(mum), sent, follow=True)
     order = ProductOrder.objects.get()
     assert response.redirect_chain == [(f"/orders/{order.code}/", 302)]
@@ -211,7 +214,7 @@ def test_pay_in_a_shop_leads_to_the_code(mum: Line, offers: list[Offering], page
 def test_two_taps_are_one_order_and_one_payment(
     mum: Line, offers: list[Offering], page: Client, bank: type[Bank]
 ) -> None:
-    sent = {"quote": hidden(page.get(renew_path(mum)), "quote"), "pay": "stripe"}
+    sent = {"quote": hidden(page.get(renew_path(mum)), "quote"), "pay": "stripe", "sure": "4567"}
     assert page.post(renew_path(mum), sent).headers["Location"] == page.post(renew_path(mum), sent).headers["Location"]
     assert (ProductOrder.objects.count(), PaymentAttempt.objects.count(), len(bank.begun)) == (1, 1, 1)
 
@@ -219,7 +222,7 @@ def test_two_taps_are_one_order_and_one_payment(
 def test_two_tabs_are_one_order(mum: Line, offers: list[Offering], page: Client, bank: type[Bank]) -> None:
     tabs = [page.get(renew_path(mum)) for _ in range(2)]
     for tab in tabs:
-        page.post(renew_path(mum), {"quote": hidden(tab, "quote"), "pay": "stripe"})
+        page.post(renew_path(mum), {"quote": hidden(tab, "quote"), "pay": "stripe", "sure": "4567"})
     assert (ProductOrder.objects.count(), PaymentAttempt.objects.count()) == (1, 1)
 
 
@@ -241,14 +244,14 @@ def test_another_persons_quote_orders_nothing(
 ) -> None:
     line_share(line=mum, with_email=bo.email, right="pay", by=anna, now=now)
     annas = hidden(page.get(renew_path(mum)), "quote")
-    browser(bo).post(renew_path(mum), {"quote": annas, "pay": "cash"})
+    browser(bo).post(renew_path(mum), {"quote": annas, "pay": "cash", "sure": "4567"})
     assert ProductOrder.objects.count() == 0
 
 
 def test_another_lines_quote_orders_nothing(mum: Line, offers: list[Offering], page: Client, anna: User) -> None:
     other = factories.line(holder=anna)
     quote = hidden(page.get(renew_path(other)), "quote")
-    page.post(renew_path(mum), {"quote": quote, "pay": "cash"})
+    page.post(renew_path(mum), {"quote": quote, "pay": "cash", "sure": "4567"})
     assert ProductOrder.objects.count() == 0
 
 
@@ -261,7 +264,7 @@ def test_a_price_that_ended_is_shown_anew(mum: Line, offers: list[Offering], pag
     assert ProductOrder.objects.count() == 0
 
 
-@pytest.mark.parametrize("pay", ["", "paypal", "cash; drop"])
+@pytest.mark.parametrize("pay", ["", "bitcoin", "cash; drop"])
 def test_a_way_to_pay_of_nobody(pay: str, mum: Line, offers: list[Offering], page: Client) -> None:
     sent = {"quote": hidden(page.get(renew_path(mum)), "quote"), "pay": pay}
     response = page.post(renew_path(mum), sent, follow=True)
@@ -274,7 +277,7 @@ def test_a_payer_of_a_shared_line_orders_for_it(
 ) -> None:
     line_share(line=mum, with_email=bo.email, right="pay", by=anna, now=now)
     client = browser(bo)
-    sent = {"quote": hidden(client.get(renew_path(mum)), "quote"), "pay": "cash"}
+    sent = {"quote": hidden(client.get(renew_path(mum)), "quote"), "pay": "cash", "sure": "4567"}
     assert client.post(renew_path(mum), sent, follow=True).status_code == 200
     assert ProductOrder.objects.get().placed_by == bo
 
@@ -283,7 +286,7 @@ def test_a_bank_that_does_not_answer_leaves_the_order_waiting(
     mum: Line, offers: list[Offering], page: Client, bank: type[Bank]
 ) -> None:
     bank.reachable = False
-    sent = {"quote": hidden(page.get(renew_path(mum)), "quote"), "pay": "stripe"}
+    sent = {"quote": hidden(page.get(renew_path(mum)), "quote"), "pay": "stripe", "sure": "4567"}
     response = page.post(renew_path(mum), sent, follow=True)
     order = ProductOrder.objects.get()
     assert response.redirect_chain == [(f"/orders/{order.code}/", 302)]
@@ -298,9 +301,115 @@ def test_a_payment_page_of_another_site_is_not_followed(
     mum: Line, offers: list[Offering], page: Client, bank: type[Bank], settings: Any
 ) -> None:
     settings.STRIPE_API_BASE = "https://api.stripe.com"
-    sent = {"quote": hidden(page.get(renew_path(mum)), "quote"), "pay": "stripe"}
+    sent = {"quote": hidden(page.get(renew_path(mum)), "quote"), "pay": "stripe", "sure": "4567"}
     response = page.post(renew_path(mum), sent)
     assert response.headers["Location"] == f"/orders/{ProductOrder.objects.get().code}/"
+
+
+# --- the right number ---------------------------------------------------------------------------------------------
+
+
+def test_the_prefix_is_said_to_prove_nothing(mum: Line, offers: list[Offering], page: Client) -> None:
+    text = words(page.get(renew_path(mum)))
+    assert "The prefix does not prove the operator A number keeps its prefix when it moves" in text
+    assert "We send it to TIM." in text
+    assert f'href="/lines/{mum.pk}/edit/"' in page.get(renew_path(mum)).content.decode()
+
+
+def test_a_number_that_is_new_here_is_shown_once_more(
+    mum: Line, offers: list[Offering], page: Client, bank: type[Bank]
+) -> None:
+    sent = {"quote": hidden(page.get(renew_path(mum)), "quote"), "pay": "stripe", "profile": "keep"}
+    response = page.post(renew_path(mum), sent)
+    assert response.status_code == 200
+    assert '<p class="number">347 123 <mark>4567</mark></p>' in response.content.decode()
+    text = words(response)
+    assert "Mum · TIM Product TIM 5 € Total €5.00" in text
+    assert "Yes, it ends in 4567 No, go back" in text
+    assert (ProductOrder.objects.count(), Quote.objects.get().used_at, bank.begun) == (0, None, [])
+    again = {name: hidden(response, name) for name in ("quote", "profile", "sure")}
+    order_page = page.post(renew_path(mum), {**again, "pay": "stripe"})
+    assert order_page.headers["Location"] == f"{BANK}{ProductOrder.objects.get().code}"
+    # Once it is ordered nobody asks again, neither here nor on the order's page.
+    assert page.post(renew_path(mum), sent).headers["Location"] == order_page.headers["Location"]
+    assert (ProductOrder.objects.count(), len(bank.begun)) == (1, 1)
+
+
+@pytest.mark.parametrize("sure", ["", "yes", "4568", "1234567", "４５６７"])
+def test_only_these_four_digits_are_a_yes(sure: str, mum: Line, offers: list[Offering], page: Client) -> None:
+    sent = {"quote": hidden(page.get(renew_path(mum)), "quote"), "pay": "cash", "sure": sure}
+    assert "Look once more" in words(page.post(renew_path(mum), sent))
+    assert ProductOrder.objects.count() == 0
+
+
+@pytest.fixture
+def again(receipt: Receipt, page: Client) -> dict[str, str]:
+    """What the form sends for a number that was renewed here before."""
+    return {"quote": hidden(page.get(renew_path(receipt.order.line)), "quote"), "pay": "cash"}
+
+
+def test_a_number_that_was_renewed_here_is_ordered_at_once(
+    again: dict[str, str], mum: Line, offers: list[Offering], page: Client
+) -> None:
+    assert page.post(renew_path(mum), again).status_code == 302
+    assert ProductOrder.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    "change", [{"label": "Dad"}, {"operator": "vodafone"}], ids=["another name", "another operator"]
+)
+def test_but_not_after_it_was_changed(
+    change: dict[str, str], receipt: Receipt, mum: Line, anna: User, page: Client, now: datetime
+) -> None:
+    line_change(line=mum, by=anna, now=now, **change)  # type: ignore[arg-type]
+    quote = quote_make(line=mum, offering=orders.offering(operator=mum.operator), by=anna, now=now)
+    response = page.post(renew_path(mum), {"quote": quote.pk, "pay": "cash"})
+    assert "Look once more" in words(response)
+    assert ProductOrder.objects.count() == 1
+
+
+def test_what_one_payer_renewed_is_new_to_another(
+    receipt: Receipt, mum: Line, anna: User, bo: User, browser: Browser, now: datetime
+) -> None:
+    line_share(line=mum, with_email=bo.email, right="pay", by=anna, now=now)
+    client = browser(bo)
+    sent = {"quote": hidden(client.get(renew_path(mum)), "quote"), "pay": "cash"}
+    response = client.post(renew_path(mum), sent)
+    assert '<p class="number">••• <mark>4567</mark></p>' in response.content.decode()
+    assert f"/lines/{mum.pk}/edit/" not in response.content.decode()
+    assert ProductOrder.objects.count() == 1
+
+
+def test_too_much_for_a_new_number_is_told_before_it_is_ordered(mum: Line, anna: User, page: Client) -> None:
+    orders.offering("topup-60", price=6000)
+    response = page.get(renew_path(mum), {"offering": "topup-60"})
+    text = words(response)
+    assert "As long as nothing has arrived at this number by way of us, at most €50.00 can be ordered for it." in text
+    assert 'name="pay"' not in response.content.decode()
+    sent = {"quote": Quote.objects.get().pk, "pay": "cash", "sure": "4567"}
+    response = page.post(renew_path(mum), sent, follow=True)
+    assert "at most €50.00 can be ordered for it." in words(response)
+    assert (ProductOrder.objects.count(), Quote.objects.get(pk=sent["quote"]).used_at) == (0, None)
+
+
+def test_a_full_day_says_when_there_is_room_again(
+    receipt: Receipt, mum: Line, page: Client, clock: FrozenClock
+) -> None:
+    orders.offering("topup-200", price=20000)
+    text = words(page.get(renew_path(mum), {"offering": "topup-200"}))
+    said = (
+        "At most €200.00 within 24 hours can be ordered for one number. There is room for this amount from Mon 23 Nov"
+    )
+    assert f"{said} 2026 12:00 on." in text
+    clock.advance(timedelta(hours=24))
+    assert 'name="pay"' in page.get(renew_path(mum), {"offering": "topup-200"}).content.decode()
+
+
+def test_a_way_to_pay_that_is_switched_off_orders_nothing(mum: Line, offers: list[Offering], page: Client) -> None:
+    sent = {"quote": hidden(page.get(renew_path(mum)), "quote"), "pay": "stripe", "sure": "4567"}
+    response = page.post(renew_path(mum), sent, follow=True)
+    assert "This way to pay is switched off here." in words(response)
+    assert (ProductOrder.objects.count(), PaymentAttempt.objects.count()) == (0, 0)
 
 
 # --- from a reminder ----------------------------------------------------------------------------------------------
@@ -315,7 +424,7 @@ def test_a_reminders_link_renews_without_a_password(link: str, mum: Line, anna: 
     stranger = browser(accept_language="en")
     response = stranger.get(link, follow=True)
     assert response.redirect_chain == [(renew_path(mum), 302)]
-    sent = {"quote": hidden(response, "quote"), "pay": "cash"}
+    sent = {"quote": hidden(response, "quote"), "pay": "cash", "sure": "4567"}
     response = stranger.post(renew_path(mum), sent, follow=True)
     order = ProductOrder.objects.get()
     assert response.redirect_chain == [(f"/orders/{order.code}/", 302)]
@@ -323,6 +432,20 @@ def test_a_reminders_link_renews_without_a_password(link: str, mum: Line, anna: 
     assert "Say or show this code in the shop" in words(response)
     assert stranger.post(f"/orders/{order.code}/cancel/", follow=True).status_code == 200
     assert ProductOrder.objects.get().state == "cancelled"
+
+
+def test_the_link_goes_on_with_the_order_on_another_device(link: str, mum: Line, browser: Browser) -> None:
+    """There it is one order and one code, too; the order's page opens once that device went on with it."""
+    phone, desk = browser(accept_language="en"), browser(accept_language="en")
+    sent = {"quote": hidden(phone.get(link, follow=True), "quote"), "pay": "cash", "sure": "4567"}
+    phone.post(renew_path(mum), sent)
+    code = ProductOrder.objects.get().code
+    response = desk.get(link, follow=True)
+    assert f"Order {code[:4]} {code[4:]} for this line is on its way already." in words(response)
+    assert f"/orders/{code}/" not in response.content.decode()
+    response = desk.post(renew_path(mum), {"quote": hidden(response, "quote"), "pay": "cash"}, follow=True)
+    assert response.redirect_chain == [(f"/orders/{code}/", 302)]
+    assert (ProductOrder.objects.count(), PaymentAttempt.objects.count()) == (1, 1)
 
 
 def test_it_opens_nothing_else(link: str, order: ProductOrder, mum: Line, anna: User, browser: Browser) -> None:
@@ -389,7 +512,7 @@ def test_the_link_works_for_somebody_else_who_is_signed_in(
     assert client.get(renew_path(mum)).status_code == 404
     client.get(link)
     response = client.get(renew_path(mum))
-    client.post(renew_path(mum), {"quote": hidden(response, "quote"), "pay": "cash"})
+    client.post(renew_path(mum), {"quote": hidden(response, "quote"), "pay": "cash", "sure": "4567"})
     assert ProductOrder.objects.get().placed_by == anna
     assert client.get(f"/lines/{mum.pk}/").status_code == 404
 

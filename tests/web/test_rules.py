@@ -44,6 +44,13 @@ def test_a_line_has_one_button(
     assert found == verb
 
 
+def test_nobody_is_told_to_pay_what_may_be_paid() -> None:
+    facts = {"state": "full_service", "may_pay": True, "order_state": "placed", "open_provider": "stripe"}
+    assert rules.verb(**facts, unsure=True) == "see_order"  # type: ignore[arg-type]
+    assert rules.verb(**facts, profile=True, unsure=True) == "see_order"  # type: ignore[arg-type]
+    assert rules.verb(**{**facts, "order_state": "paid"}, profile=True, unsure=True) == "install"  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("state", "days", "tone"),
     [
@@ -138,6 +145,29 @@ def test_the_page_looks_again_only_while_something_moves_by_itself(facts: OrderF
     assert (rules.next_look(facts, 0) is not None) is moving
 
 
+CARD = replace(PLACED, attempt="open", provider="stripe")
+
+
+@pytest.mark.parametrize(
+    ("facts", "answer"),
+    [
+        pytest.param(PLACED, "none", id="nobody has begun to pay"),
+        pytest.param(replace(PLACED, attempt="open", provider="cash"), "none", id="a shop is no bank"),
+        pytest.param(CARD, "waiting", id="the bank says: not paid yet"),
+        pytest.param(replace(CARD, provider="paypal"), "waiting", id="so does PayPal"),
+        pytest.param(replace(CARD, reached=False), "not_asked", id="there is no payment page yet"),
+        pytest.param(replace(CARD, reached=False, in_vain=True), "not_asked", id="nor can anybody have paid then"),
+        pytest.param(replace(CARD, in_vain=True), "unknown", id="the bank does not say"),
+        pytest.param(replace(CARD, attempt="failed"), "closed", id="declined"),
+        pytest.param(replace(CARD, attempt="expired", in_vain=True), "closed", id="closed for certain"),
+        pytest.param(PAID, "paid", id="paid"),
+        pytest.param(replace(PAID, provider="cash"), "none", id="paid in a shop"),
+    ],
+)
+def test_what_the_bank_has_answered(facts: OrderFacts, answer: str) -> None:
+    assert rules.bank_answer(facts) == answer
+
+
 def test_it_looks_every_two_seconds_and_then_ever_more_rarely() -> None:
     waits = [rules.next_look(PAID, looks) for looks in range(122)]
     assert waits[:15] == [2] * 15
@@ -160,8 +190,10 @@ def test_the_wait_never_shrinks_and_never_passes_a_minute(looks: int) -> None:
 def test_the_version_changes_with_everything_that_the_page_shows() -> None:
     facts = [
         PLACED,
-        replace(PLACED, attempt="open"),
         replace(PLACED, attempt="failed"),
+        CARD,
+        replace(CARD, reached=False),
+        replace(CARD, in_vain=True),
         PAID,
         SENT,
         replace(SENT, activation="unknown"),

@@ -18,7 +18,9 @@ from lineaviva.keeper.delivery.rules import USABLE
 from lineaviva.keeper.lines.models import Line, LineState, SimType
 from lineaviva.keeper.lines.queries import line_deadlines, lines_for
 from lineaviva.keeper.orders.models import ProductOrder
+from lineaviva.keeper.payments.models import PaymentAttempt
 from lineaviva.keeper.web import locales, rules
+from lineaviva.kernel import clock
 from lineaviva.rulebook.deadlines import Deadlines
 
 
@@ -33,6 +35,8 @@ class Card:
     shared: bool
     # The eSIM that lies ready for the reader's own phone.
     profile: Delivery | None = None
+    # Whether nobody can say if the open payment has been made.
+    unsure: bool = False
 
     @property
     def tone(self) -> rules.Tone:
@@ -76,6 +80,7 @@ class Card:
             order_state=self.order.state if self.order else None,
             open_provider=self.provider,
             profile=self.profile is not None,
+            unsure=self.unsure,
         )
 
     @property
@@ -192,7 +197,16 @@ def card_of(line: Line, user: User, today: date, order: ProductOrder | None, pro
         may_pay=right != "read",
         shared=right != "holder",
         profile=profile if line.holder_id == user.pk else None,
+        unsure=bool(open_ones) and in_vain(open_ones[0]),
     )
+
+
+def in_vain(attempt: PaymentAttempt) -> bool:
+    """Whether an open payment may have been made: the bank has it, does not answer, or its time is over."""
+    if attempt.provider == "cash" or not attempt.provider_ref:
+        return False
+    asked_in_vain = attempt.delays or attempt.failures or attempt.stuck_reason
+    return bool(attempt.processing or asked_in_vain) or attempt.expires_at <= clock.now()
 
 
 def _with_orders(lines: list[Line]) -> Iterable[tuple[Line, ProductOrder | None]]:

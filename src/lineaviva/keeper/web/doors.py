@@ -8,7 +8,8 @@ from typing import Any, TypeVar, cast
 
 from allauth.account.adapter import get_adapter
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from lineaviva.keeper.accounts.models import User
@@ -17,7 +18,7 @@ from lineaviva.kernel import clock
 from lineaviva.kernel.agenda import limits
 from lineaviva.kernel.errors import LineavivaError, NotAllowed
 
-View = TypeVar("View", bound=Callable[..., HttpResponse])
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
 class TooMany(LineavivaError):
@@ -40,7 +41,7 @@ def for_roles(*roles: str) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @login_required
         @wraps(view)
-        def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             require_role(reader(request), *roles)
             return view(request, *args, **kwargs)
 
@@ -54,7 +55,7 @@ def not_too_often(name: str, *, per_minute: int, burst: int) -> Callable[[View],
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             # By allauth's settings, which also say how many proxies stand in front.
             key = f"{name}:{get_adapter(request).get_client_ip(request)}"
             if limits.take(key, per_minute=per_minute, burst=burst, now=clock.now()):

@@ -65,6 +65,12 @@ def note_order(request: HttpRequest, order: ProductOrder) -> None:
     request.session[_KEY] = grants
 
 
+def knows(request: HttpRequest, order: ProductOrder) -> bool:
+    """Whether the order was placed by the grant for its line, in this browser."""
+    grant = _all(request).get(str(order.line_id))
+    return grant is not None and order.code in grant["orders"]
+
+
 def give_profile(request: HttpRequest, *, delivery_id: int, user_id: int, now: datetime) -> None:
     kept = {key: grant for key, grant in _profiles(request).items() if grant["until"] > now.timestamp()}
     kept[str(delivery_id)] = {"user": user_id, "until": (now + LIFE).timestamp()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -15,7 +14,7 @@ from django.utils.crypto import salted_hmac
 
 from lineaviva.keeper.accounts.models import User
 from lineaviva.keeper.accounts.rules import DEFAULT_LANGUAGE, LANGUAGES, language_of
-from lineaviva.keeper.web import locales
+from lineaviva.keeper.web import locales, ways
 from lineaviva.kernel.errors import LineavivaError
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -103,17 +102,13 @@ def reader_mark(request: HttpRequest) -> str:
 
 
 def content_security_policy() -> str:
-    """Nothing but our own files; forms may lead to the card provider's page, and nobody may frame us."""
-    provider = urlsplit(settings.STRIPE_API_BASE)
-    pay = "https://checkout.stripe.com"
-    if provider.hostname and not provider.hostname.endswith("stripe.com"):
-        pay = f"{provider.scheme}://{provider.netloc}"
+    """Nothing but our own files; forms may lead to the payment providers' pages, and nobody may frame us."""
     parts = {
         "default-src": "'self'",
         "img-src": "'self' data:",
         "object-src": "'none'",
         "base-uri": "'none'",
         "frame-ancestors": "'none'",
-        "form-action": f"'self' {pay}",
+        "form-action": " ".join(["'self'", *ways.origins()]),
     }
     return "; ".join(f"{name} {value}" for name, value in parts.items())

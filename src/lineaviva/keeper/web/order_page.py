@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from operator import attrgetter
 
+from django.conf import settings
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
@@ -17,10 +18,12 @@ from lineaviva.keeper.delivery.queries import delivery_of
 from lineaviva.keeper.orders.models import ProductOrder
 from lineaviva.keeper.payments.errors import reason_text
 from lineaviva.keeper.payments.models import PaymentAttempt, Refund
+from lineaviva.keeper.payments.queries import refunds_of
 from lineaviva.keeper.receipts.models import Receipt
-from lineaviva.keeper.web import esim_page, rules
-from lineaviva.keeper.web.cards import operator_name
+from lineaviva.keeper.web import esim_page, rules, ways
+from lineaviva.keeper.web.cards import in_vain, operator_name
 from lineaviva.keeper.web.esim_rules import ProfileFacts, waits_for_holder
+from lineaviva.keeper.web.paid_page import Back, with_notes
 from lineaviva.rulebook.model import Care
 
 _UNPAID = {"placed", "expired", "cancelled"}
@@ -32,7 +35,7 @@ class OrderPage:
     order: ProductOrder
     operator: str
     attempt: PaymentAttempt | None
-    refund: Refund | None
+    refunds: list[Refund]
     activation: Activation | None
     receipt: Receipt | None
     delivery: Delivery | None
@@ -57,19 +60,43 @@ class OrderPage:
         )
 
     @property
-    def card_open(self) -> bool:
-        return self.order.state == "placed" and bool(
-            self.attempt and self.attempt.provider != "cash" and self.attempt.state == "open"
-        )
+    def bank(self) -> rules.BankAnswer:
+        """What the bank, or PayPal, has told of the payment."""
+        return rules.bank_answer(self.facts)
+
+    @property
+    def begun(self) -> bool:
+        """Whether a payment outside is open that must be settled or closed before there can be another."""
+        return self.order.state == "placed" and self.bank in {"not_asked", "waiting", "unknown"}
+
+    @property
+    def _bank_unknown(self) -> bool:
+        return self.order.state == "placed" and self.bank == "unknown"
 
     @property
     def declined(self) -> bool:
         return self.order.state == "placed" and bool(self.attempt and self.attempt.state in {"failed", "expired"})
 
     @property
+    def paid_by(self) -> str:
+        return ways.paid_by(self.attempt.provider) if self.attempt else ""
+
+    @property
+    def other_ways(self) -> list[ways.Way]:
+        """What can be paid by now: anything where nothing is open, nothing where that is not certain."""
+        if self.order.state != "placed" or self.cash_open or self.bank == "unknown":
+            return []
+        return ways.ways(without=self.attempt.provider if self.begun and self.attempt else "")
+
+    @property
     def bank_said(self) -> str:
         """Why the last card was refused, in the reader's language; empty where nothing was."""
         return reason_text(self.attempt.reason) if self.attempt and self.order.state == "placed" else ""
+
+    @property
+    def backs(self) -> list[Back]:
+        """Money on its way back or back."""
+        return [Back.of(refund) for refund in self.refunds]
 
     @property
     def next_look_at(self) -> datetime | None:
@@ -89,14 +116,14 @@ class OrderPage:
 
     @property
     def tone(self) -> rules.Tone:
-        if self.facts.activation == "unknown":
+        if self.facts.activation == "unknown" or self._bank_unknown:
             return "unknown"
         tones: dict[str, rules.Tone] = {"active": "live", "failed": "off", "refunded": "lost", "placed": "warn"}
         return tones.get(self.order.state, "lost" if self.order.state in {"expired", "cancelled"} else "live")
 
     @property
     def icon(self) -> str:
-        if self.facts.activation == "unknown" and self.order.state == "paid":
+        if (self.facts.activation == "unknown" and self.order.state == "paid") or self._bank_unknown:
             return "unknown"
         return {"active": "live", "failed": "warn", "refunded": "undo", "expired": "lost", "cancelled": "lost"}.get(
             self.order.state, "wait"
@@ -105,6 +132,11 @@ class OrderPage:
     @property
     def headline(self) -> str:
         return headline(self.facts, cash=self.cash_open, declined=self.declined)
+
+    @property
+    def url(self) -> str:
+        """Where the order goes on, on any device."""
+        return f"{settings.PUBLIC_URL}{reverse('order', args=[self.order.code])}"
 
     @property
     def moves(self) -> list[tuple[str, date | None, date | None]]:
@@ -127,7 +159,13 @@ def headline(facts: rules.OrderFacts, *, cash: bool, declined: bool) -> str:
     if facts.state == "placed":
         if cash:
             return _("Pay in the shop with this code")
-        return _("The payment did not go through") if declined else _("Waiting for payment")
+        if declined:
+            return _("The payment did not go through")
+        return {
+            "not_asked": _("The payment page did not open"),
+            "waiting": _("Your bank has not answered yet"),
+            "unknown": _("We do not know yet whether you have paid"),
+        }.get(rules.bank_answer(facts), _("Waiting for payment"))
     if facts.state == "paid":
         return _paid_headline(facts)
     return {
@@ -151,10 +189,11 @@ def _paid_headline(facts: rules.OrderFacts) -> str:
 
 def page_of(order: ProductOrder) -> OrderPage:
     """The order with all that the page shows of it; what an order in its state cannot have is not asked for."""
-    attempts = list(order.attempts.select_related("refund").order_by("number"))
+    attempts = list(order.attempts.order_by("number"))
     attempt = attempts[-1] if attempts else None
     paid = next((one for one in attempts if one.state == "succeeded"), attempt)
-    refund = min((one.refund for one in attempts if hasattr(one, "refund")), key=attrgetter("pk"), default=None)
+    may_go_back = order.state != "paid" or any(one.surplus for one in attempts)
+    refunds = list(with_notes(refunds_of(order))) if may_go_back and paid and paid.state == "succeeded" else []
     activation = activation_of(order) if order.state not in _UNPAID else None
     receipt = next(iter(Receipt.objects.filter(order=order)), None) if order.state == "active" else None
     delivery = delivery_of(order) if order.with_profile else None
@@ -163,18 +202,18 @@ def page_of(order: ProductOrder) -> OrderPage:
         order=order,
         operator=operator_name(order.line.operator),
         attempt=shown,
-        refund=refund,
+        refunds=refunds,
         activation=activation,
         receipt=receipt,
         delivery=delivery,
-        facts=_facts(order, shown, refund, activation, receipt, delivery),
+        facts=_facts(order, shown, refunds, activation, receipt, delivery),
     )
 
 
 def _facts(
     order: ProductOrder,
     attempt: PaymentAttempt | None,
-    refund: Refund | None,
+    refunds: list[Refund],
     activation: Activation | None,
     receipt: Receipt | None,
     delivery: Delivery | None,
@@ -185,11 +224,13 @@ def _facts(
         paid_at=order.paid_at,
         sent_at=activation.sent_at if activation else None,
         active_at=order.active_at,
-        closed_at=order.closed_at or (refund.finished_at if refund else None),
+        closed_at=order.closed_at or (refunds[0].finished_at if refunds else None),
         activation=activation.state if activation else None,
         stuck=bool(activation and activation.stuck_reason),
         attempt=attempt.state if attempt else None,
         provider=attempt.provider if attempt else None,
         receipt=receipt is not None,
         profile=delivery.state if delivery else "",
+        reached=bool(attempt and attempt.provider_ref),
+        in_vain=attempt is not None and in_vain(attempt),
     )

@@ -44,13 +44,21 @@ def urgency(state: str, days_left: int | None) -> Tone:
 
 
 def verb(
-    *, state: str, may_pay: bool, order_state: str | None, open_provider: str | None, profile: bool = False
+    *,
+    state: str,
+    may_pay: bool,
+    order_state: str | None,
+    open_provider: str | None,
+    profile: bool = False,
+    unsure: bool = False,
 ) -> Verb:
     """The one thing to do for a line now.
 
     `order_state` is that of an order on its way (placed or paid), `open_provider` of its open payment. `profile`: an
-    eSIM lies ready for the reader's phone; a renewal may wait for it.
+    eSIM lies ready for the reader's phone; a renewal may wait for it. `unsure`: the open payment may have been made.
     """
+    if order_state == "placed" and unsure:
+        return "see_order"
     if order_state == "placed":
         return "pay_in_shop" if open_provider == "cash" else "pay"
     if profile:
@@ -93,6 +101,9 @@ class OrderFacts:
     receipt: bool = False
     # State of the eSIM profile that comes with it; "" where none does.
     profile: str = ""
+    # Whether the payment page was opened at the provider, and whether nobody can say if it has been paid.
+    reached: bool = True
+    in_vain: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,6 +157,24 @@ def is_moving(facts: OrderFacts) -> bool:
     return facts.state in {"paid", "failed"}
 
 
+# none: no bank is asked. not_asked: there is no payment page yet, so that nobody can have paid. waiting: the bank says
+# that nothing has been paid so far. unknown: it does not say. closed: nothing was taken and nothing will be.
+BankAnswer = Literal["none", "not_asked", "waiting", "unknown", "closed", "paid"]
+
+
+def bank_answer(facts: OrderFacts) -> BankAnswer:
+    """What is known of a payment that is not made in a shop."""
+    if facts.provider in {None, "cash"}:
+        return "none"
+    if facts.paid_at:
+        return "paid"
+    if facts.attempt != "open":
+        return "closed"
+    if not facts.reached:
+        return "not_asked"
+    return "unknown" if facts.in_vain else "waiting"
+
+
 def next_look(facts: OrderFacts, looks: int) -> int | None:
     """Seconds until the page asks again after `looks` answers that told nothing new; None: not by itself any more.
 
@@ -162,4 +191,6 @@ def next_look(facts: OrderFacts, looks: int) -> int | None:
 def version(facts: OrderFacts) -> str:
     """Changes when the page would: a browser that has seen it is sent nothing."""
     marks = f"{int(facts.stuck)}{int(facts.receipt)}"
-    return f"{facts.state}.{facts.attempt or ''}.{facts.activation or ''}.{marks}{facts.profile}"
+    bank = bank_answer(facts)
+    asked = f".{bank}" if bank in {"not_asked", "unknown"} else ""
+    return f"{facts.state}.{facts.attempt or ''}.{facts.activation or ''}.{marks}{facts.profile}{asked}"

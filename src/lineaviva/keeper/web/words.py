@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from lineaviva.keeper.orders.errors import LimitReached
+from lineaviva.keeper.orders.rules import Reached
+from lineaviva.keeper.web import locales
 from lineaviva.kernel.errors import LineavivaError
 
 if TYPE_CHECKING:
@@ -78,12 +81,30 @@ _BY_STATUS: Mapping[int, _StrPromise] = {
 
 def sentence(error: LineavivaError) -> str:
     """One plain sentence in the reader's language: by code, else the error's own where translated, else by status."""
+    if isinstance(error, LimitReached):
+        return _limit(error.reached)
     if error.code in SENTENCES:
         return str(SENTENCES[error.code])
     translated = gettext(error.message)
     if translated != error.message or _is_marked(error.message):
         return translated
     return by_status(error.status)
+
+
+def _limit(reached: Reached) -> str:
+    """The limit with its amount, and what can be done."""
+    sentences = {
+        "first": gettext(
+            "As long as nothing has arrived at this number by way of us, at most %(most)s can be ordered for it."
+            " Choose a smaller amount first: a mistyped number then costs little."
+        ),
+        "day": gettext("At most %(most)s within 24 hours can be ordered for one number."),
+        "week": gettext("At most %(most)s within 7 days can be ordered for one number."),
+    }
+    said = sentences[reached.which] % {"most": locales.money(reached.most)}
+    if reached.until is None:
+        return said
+    return f"{said} {gettext('There is room for this amount from %(at)s on.') % {'at': locales.moment(reached.until)}}"
 
 
 def by_status(status: int) -> str:

@@ -16,7 +16,6 @@ from lineaviva.keeper.lines.queries import require_right
 from lineaviva.keeper.orders.actions import order_cancel
 from lineaviva.keeper.orders.models import ProductOrder
 from lineaviva.keeper.payments.actions import payment_look
-from lineaviva.keeper.payments.ports import providers
 from lineaviva.keeper.web import cards, grants, order_page, rules, words
 from lineaviva.keeper.web.views.renew import pay
 from lineaviva.kernel import clock
@@ -59,7 +58,6 @@ def _facts(payer: grants.Payer, page: order_page.OrderPage, now: datetime, looks
         "poll_url": f"{reverse('order', args=[page.order.code])}?",
         "may_cancel": page.order.placed_by_id == payer.user.pk,
         "may_renew": _may_renew(payer, page.order),
-        "card_payment": "stripe" in providers(),
         "looks": looks,
         "wait": rules.next_look(page.facts, looks),
         "reload_after": _RELOAD_SECONDS,
@@ -94,8 +92,10 @@ def order_cancel_view(request: HttpRequest, code: str) -> HttpResponse:
     now = clock.now()
     payer, found = grants.payer_and_order(request, code, now)
     try:
+        begun = order_page.page_of(found).begun
         order_cancel(order=found, by=payer.user, now=now)
-        messages.success(request, _("Cancelled. Nothing was charged."))
+        said = _("Cancelled. If your bank has taken money for it, that goes back by itself.")
+        messages.success(request, said if begun else _("Cancelled. Nothing was charged."))
     except LineavivaError as error:
         messages.error(request, words.sentence(error))
     return redirect("order", found.code)

@@ -11,6 +11,8 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_safe
 
 from lineaviva import rulebook
@@ -29,18 +31,19 @@ from lineaviva.keeper.delivery.queries import Choice, profile_choice
 from lineaviva.keeper.lines.models import Line
 from lineaviva.keeper.lines.queries import line_deadlines, line_for
 from lineaviva.keeper.orders.actions import order_place
+from lineaviva.keeper.orders.errors import LimitReached
 from lineaviva.keeper.orders.models import ProductOrder
+from lineaviva.keeper.orders.queries import limit_reached
 from lineaviva.keeper.payments.actions import payment_begin
-from lineaviva.keeper.payments.models import PaymentAttempt
-from lineaviva.keeper.payments.ports import provider, providers
 from lineaviva.keeper.reminders.links import renewal_link_read
-from lineaviva.keeper.web import cards, grants, locales, rules, words
+from lineaviva.keeper.web import cards, grants, locales, rules, second_look, ways, words
 from lineaviva.keeper.web.doors import not_too_often, reader
 from lineaviva.keeper.web.forms import NeedForm
 from lineaviva.keeper.web.offers import Compared, Offer
 from lineaviva.kernel import clock
 from lineaviva.kernel.clock import rome_date
 from lineaviva.kernel.errors import Conflict, LineavivaError
+from lineaviva.kernel.money import Money
 
 _QUOTES = "quotes"
 # A price that is about to end is asked for again rather than shown.
@@ -75,6 +78,9 @@ def _choice(request: HttpRequest, payer: grants.Payer, line: Line, now: datetime
     keepalive = cheapest_keepalive(line=line, offerings=offerings, now=now)
     chosen = _chosen(request, line, offerings, keepalive, now)
     quote, refusal = _quote(request, payer, line, chosen, now)
+    order = cards.order_on_its_way(line)
+    if quote and (order is None or order.offering_id != quote.offering_id):
+        quote, refusal = _within_limits(quote, line, now)
     dates = line_deadlines(line, rome_date(now))
     profile = profile_choice(line)
     return {
@@ -88,13 +94,15 @@ def _choice(request: HttpRequest, payer: grants.Payer, line: Line, now: datetime
         "keepalive": keepalive,
         "quote": quote,
         "refusal": refusal,
-        "order": cards.order_on_its_way(line),
+        "order": order,
+        "order_link": order and (not payer.granted or grants.knows(request, order)),
         "care": rulebook.operator(line.operator).care,
         "profile": profile,
         "new_profile": _wants_profile(request.GET.get("profile"), profile),
         "wait_hours": settings.ESIM_WAIT_HOURS,
         "granted": payer.granted,
-        "card_payment": "stripe" in providers(),
+        "holds": line.holder_id == payer.user.pk and not payer.granted,
+        "ways": ways.ways(),
     }
 
 
@@ -154,13 +162,28 @@ def _quote(
     return quote, ""
 
 
+def _quoted(request: HttpRequest, payer: grants.Payer, line: Line) -> Quote | None:
+    """The quote that the form names, where it was made for this payer and line."""
+    mine = Quote.objects.filter(line=line, asked_by=payer.user).select_related("line", "offering")
+    return mine.filter(pk=_number(request.POST.get("quote"))).first()
+
+
+def _within_limits(quote: Quote, line: Line, now: datetime) -> tuple[Quote | None, str]:
+    """The quote, or why it would be refused once it was ordered."""
+    amount = Money(quote.total_minor, quote.currency)
+    reached = limit_reached(msisdn=line.msisdn, amount=amount, now=now)
+    return (None, words.sentence(LimitReached(reached))) if reached else (quote, "")
+
+
 def _order(request: HttpRequest, payer: grants.Payer, line: Line, now: datetime) -> HttpResponse:
-    """Order what was shown and go to pay it; sent twice it is one order."""
+    """Order what was shown and go to pay it; sent twice it is one order. A number new to the payer is shown again."""
     try:
-        provider(request.POST.get("pay", ""))  # refused before anything is ordered
-        quote = Quote.objects.filter(pk=_number(request.POST.get("quote")), line=line, asked_by=payer.user).first()
-        if quote is None:
+        ways.require(request.POST.get("pay", ""))  # refused before anything is ordered
+        quote = _quoted(request, payer, line)
+        if quote is None or (quote.used_at is None and quote.valid_until <= now):
             raise Conflict("The price was held for 30 minutes and that time is over.", code="quote_expired")
+        if second_look.needed(quote=quote, by=payer.user, said=request.POST.get("sure", ""), now=now):
+            return render(request, "web/sure.html", _sure(request, payer, line, quote))
         with_profile = request.POST.get("profile") == "new" and profile_choice(line).offered
         order = order_place(quote=quote, by=payer.user, language=locales.language(), with_profile=with_profile, now=now)
         if payer.granted:
@@ -171,6 +194,27 @@ def _order(request: HttpRequest, payer: grants.Payer, line: Line, now: datetime)
         return redirect("renew", line.pk)
 
 
+def _sure(request: HttpRequest, payer: grants.Payer, line: Line, quote: Quote) -> dict[str, Any]:
+    tail = second_look.tail(line)
+    number = cards.shown_number(line, payer.user, granted=payer.granted)
+    ends_so = number.endswith(tail)  # a short number is grouped otherwise
+    back = {"offering": quote.offering.external_id, "profile": request.POST.get("profile", "")}
+    asked = urlencode({name: value for name, value in back.items() if value})
+    return {
+        "line": line,
+        "quote": quote,
+        "offering": quote.offering,
+        "before": number.removesuffix(tail),
+        "marked": tail if ends_so else "",
+        "tail": tail,
+        "operator": cards.operator_name(line.operator),
+        "holds": line.holder_id == payer.user.pk and not payer.granted,
+        "profile": "new" if request.POST.get("profile") == "new" else "keep",
+        "way": ways.way(request.POST.get("pay", "")),
+        "back": f"{reverse('renew', args=[line.pk])}?{asked}",
+    }
+
+
 def _number(text: str | None) -> int:
     """A row's id as a form sends it; 0, which no row has, for anything else."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 18 else 0
@@ -179,14 +223,9 @@ def _number(text: str | None) -> int:
 def pay(request: HttpRequest, order: ProductOrder, way: str, now: datetime) -> HttpResponse:
     """Begin to pay by `way`, a provider's name, and send the browser on: to the provider's page, or to the order's."""
     attempt = payment_begin(order=order, provider=way, now=now)
-    if attempt.state == "open" and attempt.redirect_url and _is_providers(attempt):
+    if attempt.state == "open" and attempt.redirect_url and ways.is_payment_page(attempt.redirect_url):
         return HttpResponseRedirect(attempt.redirect_url)
     return redirect("order", order.code)
-
-
-def _is_providers(attempt: PaymentAttempt) -> bool:
-    """A payment page is Stripe's own, or that of the provider this installation is set to."""
-    return attempt.redirect_url.startswith(("https://checkout.stripe.com/", settings.STRIPE_API_BASE.rstrip("/") + "/"))
 
 
 @login_required

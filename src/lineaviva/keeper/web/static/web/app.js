@@ -1,12 +1,49 @@
 "use strict";
 /* What pages do beyond htmx; every page works without this file. */
 
-const offline = (yes) => {
-  document.documentElement.toggleAttribute("data-offline", yes);
+/* Without a network the page says so, and knocks by itself until there is one. A browser often does not notice that its
+   network leads nowhere: a question of htmx without an answer tells, too. A page that was kept is then loaded anew. */
+const root = document.documentElement;
+let knocking = 0;
+
+const lost = () => {
+  if (!root.hasAttribute("data-offline")) root.dataset.offline = "";
+  if (!knocking) knock(3000);
 };
 
-window.addEventListener("offline", () => offline(true));
-window.addEventListener("online", () => { if (document.documentElement.dataset.offline !== "saved") offline(false); });
+const found = () => {
+  clearTimeout(knocking);
+  knocking = 0;
+  if (!root.hasAttribute("data-offline")) return;
+  if (root.dataset.offline === "saved") { location.reload(); return; }
+  root.removeAttribute("data-offline");
+  document.body.dispatchEvent(new Event("network"));
+};
+
+const knock = (wait) => {
+  clearTimeout(knocking);
+  knocking = setTimeout(async () => {
+    try {
+      await fetch("/healthz", { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(10000) });
+      found();
+    } catch { knock(Math.min(wait * 1.5, 30000)); }
+  }, wait);
+};
+
+window.addEventListener("offline", lost);
+window.addEventListener("online", () => { if (root.hasAttribute("data-offline")) knock(200); });
+for (const name of ["htmx:sendError", "htmx:timeout"]) document.addEventListener(name, lost);
+document.addEventListener("htmx:afterOnLoad", found);
+if (root.dataset.offline === "saved") lost();
+
+/* A form that cannot be sent stays as it is, and nothing is lost but a tap. */
+document.addEventListener("submit", (event) => {
+  if (navigator.onLine || event.target.method !== "post") return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  lost();
+  document.querySelector(".offline").scrollIntoView({ block: "center" });
+});
 
 /* A second tap on the same button sends nothing: the first is on its way. The server would take it quietly anyway. */
 document.addEventListener("submit", (event) => {
