@@ -31,7 +31,7 @@ def commands() -> list[tuple[str, str]]:
 def resolve(words: list[str]) -> tuple[TyperCommand, list[str]]:
     """Walk the command tree as far as the words go; returns the command and the words that are left."""
     command: TyperCommand = typer.main.get_command(app)
-    while words and isinstance(command, TyperGroup):
+    while words and isinstance(command, TyperGroup) and not words[0].startswith("-"):
         found = command.get_command(typer.Context(command), words[0])
         assert found is not None, f"there is no command '{words[0]}'"
         command, words = found, words[1:]
