@@ -24,6 +24,7 @@ _PATIENT: dict[str, Any] = {
     "lineaviva.keeper.catalogue.tmf.reader.TIMEOUT": _LONG,
     "lineaviva.keeper.delivery.es2plus.wire.TIMEOUT": _LONG,
     "lineaviva.keeper.delivery.esimgo.wire.TIMEOUT": _LONG,
+    "lineaviva.keeper.payments.paypal.client.TIMEOUT": _LONG,
     "lineaviva.keeper.payments.stripe.client._ANSWER_SECONDS": PATIENCE,
     "lineaviva.keeper.payments.stripe.client._CONNECT_SECONDS": PATIENCE,
     "lineaviva.kernel.oauth.TIMEOUT": _LONG,

@@ -146,7 +146,7 @@ def test_the_network_is_lost_while_paying_and_the_next_time_needs_four_taps(
     phone.locator("form button").first.click()
 
     network.send("Network.emulateNetworkConditions", SLOW_3G)
-    expect(desk.locator("#status a[href$='receipt.pdf']")).to_be_visible(timeout=PATIENCE)
+    expect(desk.locator("#status a[href$='receipt.pdf']")).to_be_visible()
     expect(desk.locator(".offline")).to_be_hidden()
     assert desk.evaluate("window.stayed") is True, "the page was loaded again"
     desk.goto("/receipts/")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sandbox.provider.process import AUTH, Bank, http, wait_for
+from tests.patience import until
+from tests.sandbox.provider.process import AUTH, Bank, http
 from tests.sandbox.provider.schemas import check_reply
 from tests.sandbox.provider.test_api import get, paid, post, refused
 
@@ -18,7 +19,7 @@ def test_what_moved_money_and_what_was_kept_of_it(bank: Bank) -> None:
     refund = post(bank, "refunds", {"charge": charge, "amount": "200"}).json()["id"]
     failed = post(bank, "refunds", {"charge": failing}).json()["id"]
     bank.knobs(clock_shift_seconds=10)
-    wait_for(lambda: len(bank.money()["refunds"]) == 1)
+    until(lambda: len(bank.money()["refunds"]) == 1)
     lines = get(bank, "balance_transactions", limit="100")["data"]
     for line in lines:
         check_reply(line)
