@@ -45,4 +45,6 @@ def test_both_sides_of_a_night_write_the_same_rows(tmp_path: Path, database: str
 def test_a_day_out_of_a_year_is_told(tmp_path: Path) -> None:
     _, found = measured(tmp_path, "bench/sweep.py", "--lines", "3650", "--foreground", "0")
     assert (found["lines"], found["told_a_day"]) == (3650, 10)
-    assert all(found[name] > 0 for name in ("ids_s", "told_s", "plain_s", "told_per_s", "plain_per_s", "ratio"))
+    assert all(
+        found[name] > 0 for name in ("ids_s", "told_s", "start_s", "plain_s", "told_per_s", "plain_per_s", "ratio")
+    )

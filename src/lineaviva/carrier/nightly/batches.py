@@ -12,7 +12,7 @@ from django.db import connection
 from lineaviva.carrier.ledger.models import Entry, Event
 from lineaviva.carrier.nightly.prepared import PLANNING, RANGE, Statement
 from lineaviva.carrier.nightly.statements import SUMMARY, Sweep, as_one
-from lineaviva.carrier.partitions import table
+from lineaviva.carrier.partitions import EVERY, table
 from lineaviva.carrier.subscriptions.models import Plan, Subscription
 
 Key = tuple[Any, ...]
@@ -65,7 +65,7 @@ class Scene:
     def spelled(self, sweep: Sweep, text: str) -> str:
         """The statement for this part's tables, whatever the range."""
         tables = {name: table(model, self.part) for name, model in _TABLES.items()}
-        return _put(text, source=sweep.source, **tables, **_spelling(sweep))
+        return _put(text, source=sweep.source, **tables, **_spelling(sweep, self.part))
 
 
 @dataclass
@@ -200,34 +200,20 @@ def _one_by_one(job: Job, after: Key | None, upto: Key | None, exact: bool) -> _
         return (due, decided, decided), summed
 
 
-def _spelling(sweep: Sweep) -> dict[str, str]:
+def _spelling(sweep: Sweep, part: int) -> dict[str, str]:
     """How each database writes what the statements leave open."""
     if connection.vendor == "postgresql":
-        return {
-            "cases": "cases",
-            "decided": "decided",
-            "summed": "summed",
-            # Rows are found again by their place on the disk: no index is asked twice, and one that somebody else
-            # wrote to meanwhile is not there any more.
-            "s_row": "s.ctid AS s_row",
-            "p_row": "p.ctid AS p_row",
-            # Not the place alone: there is one in every part, and not every PostgreSQL looks again, when it has waited
-            # for another writer, whether the row that it finds is still the one at that place.
-            "same_s": "s.ctid = d.s_row AND s.id = d.subscription_id AND s.last_number = d.last_number",
-            "same_p": "p.ctid = w.p_row AND p.subscription_id = w.subscription_id AND p.number = w.plan_number",
-            "day": "%(day)s::date",
-            "at": "%(at)s::timestamptz",
-            "effective": "%(effective)s::date",
-            "no_day": "DATE '0001-01-01'",
-        }
+        return _spelling_of_postgres() | (_BY_KEY if part == EVERY else _ROW_BY_ROW)
     return {
         "cases": f"temp.night_{sweep.name}_cases",
         "decided": f"temp.night_{sweep.name}_decided",
+        "charges": f"temp.night_{sweep.name}_decided",
         "won": f"temp.night_{sweep.name}_decided",
         "summed": f"temp.night_{sweep.name}_summed",
         "in_order": f"ORDER BY {', '.join(sweep.columns)}",
         "s_row": "s.id AS s_row",
         "p_row": "p.number AS p_row",
+        "with_line": _BY_KEY["with_line"],
         # The sign keeps it from going through all lines, asking of each whether it was decided on.
         "same_s": "s.id = +d.subscription_id",
         "same_p": "p.subscription_id = +w.subscription_id AND p.number = +w.plan_number",
@@ -236,6 +222,42 @@ def _spelling(sweep: Sweep) -> dict[str, str]:
         "effective": "%(effective)s",
         "no_day": "''",
     }
+
+
+def _spelling_of_postgres() -> dict[str, str]:
+    return {
+        "cases": "cases",
+        "decided": "decided",
+        "summed": "summed",
+        # Rows are found again by their place on the disk: no index is asked twice, and one that somebody else
+        # wrote to meanwhile is not there any more.
+        "s_row": "s.ctid AS s_row",
+        "p_row": "p.ctid AS p_row",
+        "day": "%(day)s::date",
+        "at": "%(at)s::timestamptz",
+        "effective": "%(effective)s::date",
+        "no_day": "DATE '0001-01-01'",
+    }
+
+
+# Not the place alone: there is one in every part, and not every PostgreSQL looks again, when it has waited for another
+# writer, whether the row that it finds is still the one at that place.
+_BY_KEY = {
+    "with_line": "JOIN {subscription} s ON s.id = p.subscription_id",
+    "same_s": "s.ctid = d.s_row AND s.id = d.subscription_id AND s.last_number = d.last_number",
+    "same_p": "p.ctid = w.p_row AND p.subscription_id = w.subscription_id AND p.number = w.plan_number",
+}
+# The same of one part. Where many lines are alike, the planner takes a batch for a good deal of the part, and would go
+# through all of it by the key: three times a batch. Said so, there is no other way than from row to row.
+_ROW_BY_ROW = {
+    "with_line": """
+      CROSS JOIN LATERAL (
+            SELECT s.ctid, s.id, s.operator, s.last_number, s.credit_minor, s.debt_minor, s.status, s.phase
+              FROM {subscription} s WHERE s.id = p.subscription_id OFFSET 0) s
+    """,
+    "same_s": "s.ctid = d.s_row AND s.id - d.subscription_id = 0 AND s.last_number = d.last_number",
+    "same_p": "p.ctid = w.p_row AND p.subscription_id - w.subscription_id = 0 AND p.number = w.plan_number",
+}
 
 
 def _put(text: str, **names: str) -> str:

@@ -19,12 +19,12 @@ class Known:
         self._cases: dict[tuple[str, date], dict[Row, None]] = {}
 
     def guessed(self, scene: Scene, sweep: Sweep) -> list[Row]:
-        """Cases of what is due, most likely all of them; none where nothing is due."""
+        """Cases of what is due, most likely all of them; none where nothing is due and nothing is known."""
         known = self._of(scene, sweep)
-        first = cases_of(scene, sweep, 1 if known else SAMPLE) if len(known) < MOST else []
-        if not first:  # nothing is due, or only the first rows are not whole
+        if not known:
+            known.update(dict.fromkeys(cases_of(scene, sweep, SAMPLE)))
+        if not 0 < len(known) < MOST:  # nothing is due, or only the first rows are not whole; or there are too many
             return self.found(scene, sweep)
-        known.update(dict.fromkeys(first))
         return list(known)
 
     def found(self, scene: Scene, sweep: Sweep) -> list[Row]:

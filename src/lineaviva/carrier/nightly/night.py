@@ -17,12 +17,11 @@ from django.db import transaction
 
 from lineaviva import rulebook
 from lineaviva.carrier.catalogue.models import OfferChange
-from lineaviva.carrier.hub.models import Desk
 from lineaviva.carrier.nightly.aside import Pass, batch_done, place
 from lineaviva.carrier.nightly.batches import Job, Key, Outcome, Scene, end_of_batch
 from lineaviva.carrier.nightly.known import Known
 from lineaviva.carrier.nightly.models import NoticeGiven, Shard
-from lineaviva.carrier.nightly.queries import first_due
+from lineaviva.carrier.nightly.queries import Outlook, first_due, outlook
 from lineaviva.carrier.nightly.rules import effective_on
 from lineaviva.carrier.nightly.shards import shard_release, shard_write
 from lineaviva.carrier.nightly.statements import FEES, LIFE, NEWS, NOTICE, Sweep
@@ -68,9 +67,9 @@ def shard_run(*, shard: Shard, night: Night) -> None:
         # A later night was begun, since nothing was due before it: it keeps its place.
         shard.done_through = night.as_of
     while (day := _next_day(shard, night.as_of)) is not None:
-        stages = list(_STAGES)
+        stages, ahead = list(_STAGES), outlook(shard.part, day)
         for stage in stages[stages.index(Shard.Stage(shard.stage)) :]:
-            _STAGES[stage](shard, night, day)
+            _STAGES[stage](shard, night, day, ahead)
         _move(shard, done_through=day, day=None, stage=Shard.Stage.NOTICES, **_START)
         if day < night.as_of:
             shard_write(shard, lasting=False)
@@ -109,14 +108,16 @@ def _begin(shard: Shard, day: date, stage: str) -> None:
 # --- stages --------------------------------------------------------------------------------------------------------
 
 
-def _notices(shard: Shard, night: Night, day: date) -> None:
+def _notices(shard: Shard, night: Night, day: date, ahead: Outlook) -> None:
+    if not ahead.changes:
+        return
     # Not those above the last one: what was entered later may well be announced sooner.
     given = NoticeGiven.objects.filter(part=shard.part).values("change_id")
     for change in OfferChange.objects.filter(announced_on__lte=day).exclude(pk__in=given).order_by("pk"):
         effective = effective_on(change.from_on, night.told_on, rulebook.legal().change_notice_days)
         scene = _scene(shard, night, day, offering=change.offering_id, effective=effective)
         _begin(shard, day, Shard.Stage.NOTICES)
-        job = Job(scene, _heard(NOTICE), [(change.operator,)])
+        job = Job(scene, _heard(NOTICE, ahead), [(change.operator,)])
         _pass(shard, night, Pass(shard, job, learn=partial(replace, job)))
         _move(shard, **_START)
         with transaction.atomic():
@@ -124,15 +125,16 @@ def _notices(shard: Shard, night: Night, day: date) -> None:
             NoticeGiven.objects.get_or_create(part=shard.part, change_id=change.pk, defaults={"on": night.told_on})
 
 
-def _life(shard: Shard, night: Night, day: date) -> None:
-    scene = _scene(shard, night, day)
-    _passes(shard, night, Shard.Stage.LIFE, LIFE, scene, lambda cases: life_rows(cases, day, night.told_on))
+def _life(shard: Shard, night: Night, day: date, ahead: Outlook) -> None:
+    if ahead.lines:
+        scene, sweep = _scene(shard, night, day), _heard(LIFE, ahead)
+        _passes(shard, night, Shard.Stage.LIFE, sweep, scene, lambda cases: life_rows(cases, day, night.told_on))
 
 
-def _fees(shard: Shard, night: Night, day: date) -> None:
-    offers = Offers(shard.part, day, night.sold)
-    scene = _scene(shard, night, day)
-    _passes(shard, night, Shard.Stage.FEES, FEES, scene, lambda cases: fee_rows(cases, offers, day))
+def _fees(shard: Shard, night: Night, day: date, ahead: Outlook) -> None:
+    if ahead.plans:
+        scene, sweep, offers = _scene(shard, night, day), _heard(FEES, ahead), Offers(shard.part, day, night.sold)
+        _passes(shard, night, Shard.Stage.FEES, sweep, scene, lambda cases: fee_rows(cases, offers, day))
 
 
 _STAGES = {Shard.Stage.NOTICES: _notices, Shard.Stage.LIFE: _life, Shard.Stage.FEES: _fees}
@@ -144,11 +146,11 @@ def _scene(shard: Shard, night: Night, day: date, **more: Any) -> Scene:
 
 def _passes(shard: Shard, night: Night, stage: str, sweep: Sweep, scene: Scene, rows_of: RowsOf) -> None:
     """Go through what is due until nothing is."""
-    sweep = _heard(sweep)
 
     def learn(guess: bool = False) -> Job:
         cases = night.known.guessed(scene, sweep) if guess else night.known.found(scene, sweep)
-        return Job(scene, sweep, rows_of(cases), guess)
+        rows = rows_of(cases)
+        return Job(scene, sweep.needed(rows), rows, guess)
 
     for nth in range(MOST_PASSES):
         # Who goes on where another one stopped does not see what that one left out.
@@ -164,10 +166,9 @@ def _passes(shard: Shard, night: Night, stage: str, sweep: Sweep, scene: Scene, 
     log.error("part %s: %s are still due on %s after %s passes", shard.part, sweep.name, scene.day, MOST_PASSES)
 
 
-def _heard(sweep: Sweep) -> Sweep:
+def _heard(sweep: Sweep, ahead: Outlook) -> Sweep:
     """The sweep; on nights on which somebody listens, one that keeps the news for them."""
-    listened = Desk.objects.filter(look_at__isnull=False).exists()
-    return replace(sweep, apply=(*sweep.apply, NEWS)) if listened else sweep
+    return replace(sweep, apply=(*sweep.apply, NEWS)) if ahead.listened else sweep
 
 
 def _due_again(job: Job) -> bool:

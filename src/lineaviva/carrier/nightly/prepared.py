@@ -78,7 +78,7 @@ class Statement:
         return range.join(self._pieces[exact])
 
     def _by_name(self, exact: bool, range: str, ends: Mapping[str, Any], types: Mapping[str, str]) -> str:
-        marks = ", ".join(_composed(f"%({end})s", ends) for end in ends)
+        marks = _composed(", ".join(f"%({end})s" for end in ends), ends)
         name = self._prepared.get((exact, range))
         if name is not None:
             return f"EXECUTE {name} ({marks})"

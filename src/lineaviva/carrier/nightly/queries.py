@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from django.db import connection
 from django.db.models import Max, Min, Sum
@@ -42,14 +43,53 @@ class Progress:
     lines: int
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Whether a part has plans that are due, lines that are, changes that it was not told of; and whether any operator
+    has listeners who want to know.
+    """
+
+    plans: bool
+    lines: bool
+    changes: bool
+    listened: bool
+
+
 def first_due(part: int) -> date | None:
     """The earliest day on which something of that part is due."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {_earliest(part)}")
+        return min((found for day in cursor.fetchone() if (found := _read_day(day))), default=None)
+
+
+def outlook(part: int, day: date) -> Outlook:
+    """What there is to do in that part on that day, in one question."""
+    untold = """
+        SELECT 1 FROM carrier_catalogue_offerchange c
+         WHERE c.announced_on <= %s
+           AND NOT EXISTS (SELECT 1 FROM carrier_nightly_noticegiven n WHERE n.part = %s AND n.change_id = c.id)
+    """
+    listened = "SELECT 1 FROM carrier_hub_desk WHERE look_at IS NOT NULL"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {_earliest(part)}, EXISTS ({untold}), EXISTS ({listened})",
+            [day.isoformat(), part],
+        )
+        plan, line, *flags = cursor.fetchone()
+    due = [found is not None and found <= day for found in map(_read_day, (plan, line))]
+    return Outlook(*due, *map(bool, flags))
+
+
+def _earliest(part: int) -> str:
+    """Two columns: the earliest days of that part's plans and of its lines."""
     plans = f"SELECT MIN(due_on) FROM {table(Plan, part)} WHERE due_on IS NOT NULL"  # noqa: S608 - names of ours
     lines = f"SELECT MIN(look_on) FROM {table(Subscription, part)} WHERE look_on IS NOT NULL"  # noqa: S608 - as above
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT ({plans}), ({lines})")
-        days = [date.fromisoformat(day) if isinstance(day, str) else day for day in cursor.fetchone() if day]
-    return min(days, default=None)
+    return f"({plans}), ({lines})"
+
+
+def _read_day(value: Any) -> date | None:
+    """A day as the database at hand gives it."""
+    return date.fromisoformat(value) if isinstance(value, str) else value
 
 
 def due_count(as_of: date) -> int:

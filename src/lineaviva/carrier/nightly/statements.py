@@ -8,16 +8,18 @@ for longer than that. On SQLite, where nobody else writes meanwhile, what was de
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
     """`cases`: columns of the terms and their types on PostgreSQL. `keys`: what a range of rows is ordered by.
 
-    `distinct` finds the cases among `{rows}`; `next_days` are the terms that may say when a row is due again. `{...}`
-    stand for tables of the part (subscription, plan, event, entry), `{won}` for what was decided and may be applied.
+    `distinct` finds the cases among `{rows}`; `next_days` are the terms that may say when a row is due again; `only`
+    are those texts of `apply` that are for one outcome, a term. `{...}` stand for tables of the part (subscription,
+    plan, event, entry), `{won}` for what was decided and may be applied.
     What `decide` finds is completed by the `derived` columns, worked out once a row from its others; `kept` are those
     of all its columns that are needed later. `due` is the condition of the rows to look at; `lock` takes them first,
     where leaving out what others write to would be wrong; `put_aside` has a row that the database refuses wait until
@@ -34,6 +36,7 @@ class Sweep:
     win: str
     apply: tuple[str, ...]
     next_days: tuple[str, ...] = ()
+    only: dict[str, tuple[str, ...]] = field(default_factory=dict)
     kept: tuple[str, ...] = ()
     derived: dict[str, str] = field(default_factory=dict)
     operators: str = ""
@@ -44,6 +47,15 @@ class Sweep:
     def columns(self) -> list[str]:
         """The keys, with the name of their table."""
         return [f"{self.source.split()[-1]}.{key}" for key in self.keys]
+
+    def needed(self, rows: Sequence[Sequence[Any]]) -> Sweep:
+        """The sweep without what none of these terms asks for: PostgreSQL plans it all the same, for each part."""
+        if not self.only:
+            return self
+        place = list(self.cases).index("outcome")
+        met = {row[place] for row in rows}
+        spare = {text for outcome, texts in self.only.items() if outcome not in met for text in texts}
+        return replace(self, apply=tuple(text for text in self.apply if text not in spare))
 
 
 # --- plans: fees ---------------------------------------------------------------------------------------------------
@@ -82,8 +94,7 @@ _PLAN_DECIDE = f"""
                 WHEN s.credit_minor - s.debt_minor >= {_FEE} THEN 'renewed'
                 WHEN c.short = 'negative' AND s.debt_minor > 0 THEN 'asleep'
                 ELSE c.short END AS outcome
-      FROM {{plan}} p
-      JOIN {{subscription}} s ON s.id = p.subscription_id
+      FROM {{plan}} p {{with_line}}
       JOIN {{cases}} c
         ON c.operator = s.operator AND c.offering_id = p.offering_id AND c.status = p.status
        AND c.auto_renew = p.auto_renew AND c.anchor_day = p.anchor_day
@@ -106,7 +117,7 @@ _WIN = """
     UPDATE {subscription} AS s
        SET credit_minor = s.credit_minor - d.from_credit, debt_minor = s.debt_minor + d.to_debt,
            last_number = s.last_number + 1
-      FROM {decided} d WHERE {same_s}
+      FROM {charges} d WHERE {same_s}
 """
 _PLAN_APPLY = """
     UPDATE {plan} AS p
@@ -210,6 +221,21 @@ _NO_DAY = "DATE '0001-01-01'"
 _LIFE_KEYS = "c.operator = s.operator AND c.phase = s.phase AND " + " AND ".join(
     f"COALESCE(c.{name}, {{no_day}}) = COALESCE(s.{name}, {{no_day}})" for name in _LIFE_DATES
 )
+_FREED_PLANS = """
+    UPDATE {plan} AS p SET status = 'ended', due_on = NULL
+      FROM {won} w WHERE w.outcome = 'freed' AND p.subscription_id = +w.subscription_id
+"""
+_FREED_NUMBER = """
+    UPDATE carrier_subscriptions_number AS n SET subscription_id = NULL
+      FROM {won} w
+     WHERE w.outcome = 'freed' AND n.operator = w.operator AND n.msisdn = w.msisdn
+       AND n.subscription_id = +w.subscription_id
+"""
+_FREED_CREDIT = (
+    _INTO_ENTRY
+    + "SELECT w.subscription_id, w.last_number + 1, 1, 'credit', 'refund', w.from_credit, %(origin)s, {day} "
+    "FROM {won} w WHERE w.from_credit > 0"
+)
 LIFE = Sweep(
     name="life",
     cases={
@@ -230,10 +256,9 @@ LIFE = Sweep(
     next_days=("new_look_on",),
     due="s.look_on <= %(day)s",
     decide=f"""
-        SELECT s.id AS subscription_id, {{s_row}}, s.operator, s.last_number, s.msisdn, c.outcome, c.new_phase,
-               c.new_suspension_noticed_on, c.new_loss_noticed_on, c.new_look_on,
-               CASE WHEN c.outcome = 'freed' THEN s.credit_minor ELSE 0 END AS from_credit,
-               0 AS to_debt, 0 AS discount
+        SELECT s.id AS subscription_id, s.last_number, 0 AS to_debt, 0 AS discount,
+               CASE WHEN c.outcome = 'freed' THEN s.credit_minor ELSE 0 END AS from_credit, {{s_row}}, s.operator,
+               c.outcome, c.new_phase, c.new_look_on, c.new_suspension_noticed_on, c.new_loss_noticed_on, s.msisdn
           FROM {{subscription}} s JOIN {{cases}} c ON {_LIFE_KEYS}
          WHERE {{range}}
     """,  # noqa: S608 - names and texts of ours
@@ -247,27 +272,18 @@ LIFE = Sweep(
           FROM {decided} d WHERE {same_s}
     """,
     apply=(
-        """
-        UPDATE {plan} AS p SET status = 'ended', due_on = NULL
-          FROM {won} w WHERE w.outcome = 'freed' AND p.subscription_id = +w.subscription_id
-        """,
-        """
-        UPDATE carrier_subscriptions_number AS n SET subscription_id = NULL
-          FROM {won} w
-         WHERE w.outcome = 'freed' AND n.operator = w.operator AND n.msisdn = w.msisdn
-           AND n.subscription_id = +w.subscription_id
-        """,
+        _FREED_PLANS,
+        _FREED_NUMBER,
         """
         INSERT INTO {event} (subscription_id, number, kind, origin, "on", at, offering_id, amount_minor, until)
         SELECT w.subscription_id, w.last_number + 1, w.outcome, %(origin)s, {day}, {at}, '', w.from_credit,
                w.new_look_on
           FROM {won} w WHERE w.outcome <> ''
         """,
-        _INTO_ENTRY
-        + "SELECT w.subscription_id, w.last_number + 1, 1, 'credit', 'refund', w.from_credit, %(origin)s, {day} "
-        "FROM {won} w WHERE w.from_credit > 0",
+        _FREED_CREDIT,
         _COUNT,
     ),
+    only={"freed": (_FREED_PLANS, _FREED_NUMBER, _FREED_CREDIT)},
     operators="SELECT s.operator FROM {subscription} s WHERE {range}",
     put_aside="UPDATE {subscription} AS s SET look_on = %(again_on)s WHERE {range}",
 )
@@ -284,7 +300,7 @@ NOTICE = Sweep(
     decide="""
         SELECT s.id AS subscription_id, {s_row}, s.operator, s.last_number, p.number AS plan_number,
                'change_notice' AS outcome, 0 AS from_credit, 0 AS to_debt, 0 AS discount
-          FROM {plan} p JOIN {subscription} s ON s.id = p.subscription_id
+          FROM {plan} p {with_line}
           JOIN {cases} c ON c.operator = s.operator
          WHERE {range} AND NOT EXISTS (
                SELECT 1 FROM {plan} q
@@ -326,10 +342,14 @@ SUMMARY = """
 # The rows that are due are counted first, while the pages of the table are as the last vacuum left them.
 _COUNTED = """
     SELECT * FROM (SELECT (SELECT COUNT(*) FROM {source} WHERE {range}) AS due,
-                          (SELECT COUNT(*) FROM decided) AS decided,
+                          ({decisions}) AS decided,
                           (SELECT COUNT(*) FROM updated) AS updated) n
       LEFT JOIN summed ON TRUE
 """
+
+
+# PostgreSQL makes a copy of each row that an update is joined with, of all its columns. OFFSET 0 keeps them these.
+_CHARGES = "(SELECT subscription_id, last_number, from_credit, to_debt, s_row FROM decided OFFSET 0)"
 
 
 def as_one(sweep: Sweep, *, exact: bool) -> str:
@@ -352,7 +372,10 @@ def as_one(sweep: Sweep, *, exact: bool) -> str:
         f"{', '.join(parts)} {_COUNTED}"
     )
     in_order = f"ORDER BY {', '.join(sweep.columns)}" if exact else ""
-    return text.replace("{won}", "updated" if exact else "decided").replace("{in_order}", in_order)
+    # Where all that was decided is summed up, it need not be counted once more.
+    decisions = "SELECT COUNT(*) FROM decided" if exact else "SELECT COALESCE(SUM(lines), 0)::bigint FROM summed"
+    text = text.replace("{won}", "updated" if exact else "decided").replace("{decisions}", decisions)
+    return text.replace("{in_order}", in_order).replace("{charges}", "decided" if exact else _CHARGES)
 
 
 def _completed(sweep: Sweep) -> str:
