@@ -159,6 +159,7 @@ def test_the_journal(sold: Purse, now: datetime) -> None:
     assert [row["document"] for row in rows] == [*[receipt] * 4, *[note] * 2]
     assert {row["currency"] for row in rows} == {"EUR"}
     assert len({row["number"] for row in rows}) == 3
+    assert books("export", "--month", "2026-11", "--json").json == {"entries": rows}
     year = journal(books("export", "--year", "2026").out)
     assert (len(year), year[2:], year[0]["document"]) == (8, rows, "")
 
@@ -179,7 +180,8 @@ def test_into_a_file(sold: Purse, tmp_path: Path) -> None:
     error = books("export", "--month", "2026-11", "-o", str(path)).error
     assert isinstance(error, Conflict)
     assert (error.code, path.read_text()) == ("file_exists", "mine")
-    assert books("export", "--month", "2026-11", "-o", str(path), "--yes").code == 0
+    said = books("export", "--month", "2026-11", "-o", str(path), "--yes", "--json").json
+    assert said == {"file": str(path), "entries": 6}
     assert len(journal(path.read_text(encoding="utf-8"))) == 6
 
 

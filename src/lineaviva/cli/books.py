@@ -161,6 +161,7 @@ def export(
     month: Month = "",
     out: Annotated[str, typer.Option("-o", "--output", help="File to write; default: standard output.")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Overwrite the file if it is there.")] = False,
+    json: Json = False,
 ) -> None:
     """Write every entry as CSV for an accountant: date, number, description, account, debit, credit, document.
 
@@ -175,8 +176,14 @@ def export(
     from lineaviva.keeper.books import queries, rules
 
     start, end = rules.year_read(year) if year else rules.month_read(month)
+    lines = _lines(queries.journal(start, end).iterator(chunk_size=1000))
+    if json and not out:
+        output.print_json({"entries": [dict(zip(_JOURNAL, line, strict=True)) for line in lines]})
+        return
     with _opened(out, yes) as file:
-        _write(file, _JOURNAL, _lines(queries.journal(start, end).iterator(chunk_size=1000)))
+        written = _write(file, _JOURNAL, lines)
+    if json:
+        output.print_json({"file": out, "entries": written})
 
 
 @app.command()
@@ -279,10 +286,14 @@ def _lines(entries: Iterator[Entry]) -> Iterator[list[str]]:
             yield [day, str(posting.pk), described, entry.account, debit, credit, document, entry.currency]
 
 
-def _write(file: TextIO, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    writer = csv.writer(file, lineterminator="\n")
+def _write(file: TextIO, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
+    """How many rows there were below the columns' names."""
+    writer, written = csv.writer(file, lineterminator="\n"), 0
     writer.writerow(columns)
-    writer.writerows(rows)
+    for row in rows:
+        writer.writerow(row)
+        written += 1
+    return written
 
 
 def _decimal(minor: int, currency: str) -> str:
