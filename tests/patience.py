@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TypeVar
 
-PATIENCE = 300  # seconds
+PATIENCE = 180  # seconds
 T = TypeVar("T")
 
 

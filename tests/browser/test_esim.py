@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import DESK, LANGUAGES, PHONE, Open, World, assert_accessible, context_of
 from tests.browser.test_looks import LOOKS, open_all, speak
-from tests.browser.test_renewal import pay_at_the_bank, sign_in, stays
+from tests.browser.test_renewal import choose, pay_at_the_bank, sign_in, stays
 
 # A line of the pretend Vodafone, which sells a plan and gives out profiles.
 NUMBER = "347 123 8812"
@@ -44,7 +44,7 @@ def order_esim(page: Page, world: World, email: str) -> None:
     expect(page.locator("a.offer[aria-current][href*='sandbox-20gb']")).to_be_visible()
     expect(page.locator("input[name=profile][value=new]")).to_be_checked()
     assert_accessible(page)
-    page.locator("button[value=stripe]").click()
+    choose(page, "stripe")
     pay_at_the_bank(page)
     page.wait_for_url(re.compile(r"/orders/"))
 
