@@ -10,7 +10,7 @@ from django.db import connection
 
 from tests.carrier.nightly.lines import problems
 
-_TRIGGERS = import_module("lineaviva.carrier.ledger.migrations.0002_never_changed")
+_KEPT = import_module("lineaviva.carrier.ledger.migrations.0002_never_changed").KEPT
 
 
 @pytest.fixture
@@ -27,9 +27,9 @@ def at_once(transactional_db: None) -> Iterator[None]:
     if connection.vendor == "sqlite":
         triggers_off()
         with connection.cursor() as cursor:
-            for table in _TRIGGERS.TABLES:
+            for table in _KEPT.tables:
                 cursor.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
-            for statement in _TRIGGERS._statements("sqlite"):
+            for statement in _KEPT.triggers("sqlite"):
                 cursor.execute(statement)
 
 
@@ -39,9 +39,8 @@ def triggers_off() -> None:
         if connection.vendor == "postgresql":
             cursor.execute("SET LOCAL session_replication_role = replica")
             return
-        for table in _TRIGGERS.TABLES:
-            for act in ("update", "delete"):
-                cursor.execute(f"DROP TRIGGER IF EXISTS {table}_no_{act}")
+        for statement in _KEPT.no_triggers("sqlite"):
+            cursor.execute(statement)
 
 
 def tampered(sql: str, *params: int) -> None:

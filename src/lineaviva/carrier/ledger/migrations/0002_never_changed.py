@@ -1,53 +1,30 @@
-"""The database itself refuses to change or delete what the ledger says.
-
-A later migration that changes these tables on SQLite makes them anew and loses the triggers: it must put them back.
-"""
+"""The database itself refuses to change or delete what the ledger says."""
 
 from django.db import migrations
 
-TABLES = ("carrier_ledger_event", "carrier_ledger_entry")
-REFUSAL = "the ledger is never changed: correct it by another transaction"
+from lineaviva.kernel.unchanging import Unchanging
+
+KEPT = Unchanging(
+    tables=("carrier_ledger_event", "carrier_ledger_entry"),
+    function="carrier_ledger_refuse",
+    refusal="the ledger is never changed: correct it by another transaction",
+)
 
 
-def put(apps, schema_editor):
-    for statement in _statements(schema_editor.connection.vendor):
-        schema_editor.execute(statement, params=None)
-
-
-def take_away(apps, schema_editor):
-    for table in TABLES:
-        if schema_editor.connection.vendor == "postgresql":
-            schema_editor.execute(f"DROP TRIGGER IF EXISTS {table}_never_changed ON {table}", params=None)
-        else:
-            for act in ("update", "delete"):
-                schema_editor.execute(f"DROP TRIGGER IF EXISTS {table}_no_{act}", params=None)
+def index_days(apps, schema_editor):
+    """Entries arrive day by day: which pages hold a day's needs no index of every entry."""
     if schema_editor.connection.vendor == "postgresql":
-        schema_editor.execute("DROP INDEX IF EXISTS carrier_ledger_entry_day", params=None)
-        schema_editor.execute("DROP FUNCTION IF EXISTS carrier_ledger_refuse()", params=None)
+        schema_editor.execute("CREATE INDEX carrier_ledger_entry_day ON carrier_ledger_entry USING brin (booked_on)")
 
 
-def _statements(vendor):
-    if vendor == "postgresql":
-        yield (
-            "CREATE OR REPLACE FUNCTION carrier_ledger_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-            f"$$ BEGIN RAISE EXCEPTION '{REFUSAL}' USING ERRCODE = 'integrity_constraint_violation'; END $$"
-        )
-        # Entries arrive day by day: which pages hold a day's needs no index of every entry.
-        yield "CREATE INDEX carrier_ledger_entry_day ON carrier_ledger_entry USING brin (booked_on)"
-        for table in TABLES:
-            yield (
-                f"CREATE TRIGGER {table}_never_changed BEFORE UPDATE OR DELETE ON {table} "
-                "FOR EACH ROW EXECUTE FUNCTION carrier_ledger_refuse()"
-            )
-        return
-    for table in TABLES:
-        for act in ("update", "delete"):
-            yield (
-                f"CREATE TRIGGER {table}_no_{act} BEFORE {act.upper()} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END"
-            )
+def unindex_days(apps, schema_editor):
+    if schema_editor.connection.vendor == "postgresql":
+        schema_editor.execute("DROP INDEX IF EXISTS carrier_ledger_entry_day")
 
 
 class Migration(migrations.Migration):
     dependencies = [("carrier_ledger", "0001_initial")]
-    operations = [migrations.RunPython(put, take_away)]
+    operations = [
+        migrations.RunPython(KEPT.put, KEPT.take_away),
+        migrations.RunPython(index_days, unindex_days),
+    ]
