@@ -74,7 +74,7 @@ def test_what_is_told_is_written_down_once(smdp: Client, delivery: Delivery) -> 
     for _ in range(2):
         response = tell(smdp)
         assert (response.status_code, response.content) == (204, b"")
-        assert response["X-Admin-Protocol"] == "gsma/rsp/v2.2.2"
+        assert (response["X-Admin-Protocol"], response["Content-Type"]) == ("gsma/rsp/v2.2.2", "application/json")
     assert told(delivery) == [("installed", "2026-11-22T10:59:00+00:00")]
     delivery.refresh_from_db()
     assert (delivery.state, delivery.eid) == ("installed", EID)

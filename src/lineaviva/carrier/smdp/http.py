@@ -185,7 +185,8 @@ def _read(body: bytes) -> Any:
 
 
 def _write(start_response: StartResponse, status: int, document: Mapping[str, Any] | None, version: str) -> list[bytes]:
-    headers = [("X-Admin-Protocol", version)]
+    # Also of an answer without a body: pySim's client looks at it whatever the status.
+    headers = [("X-Admin-Protocol", version), ("Content-Type", _JSON)]
     if status == 405:
         headers.append(("Allow", "POST"))
     if status == 503:
@@ -194,7 +195,7 @@ def _write(start_response: StartResponse, status: int, document: Mapping[str, An
         start_response(_STATUS[status], headers)
         return [b""]
     payload = _json(document)
-    headers += [("Content-Type", _JSON), ("Content-Length", str(len(payload)))]
+    headers.append(("Content-Length", str(len(payload))))
     start_response(_STATUS[status], headers)
     return [payload]
 

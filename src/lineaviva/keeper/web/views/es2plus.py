@@ -58,7 +58,8 @@ def _taken(operator: str, request: HttpRequest) -> HttpResponse:
         # What the message says may hold a row's values. The server tells it again.
         log.error("es2plus_database", error=type(error).__name__)
         return HttpResponse(status=503, headers={"Retry-After": "5"})
-    return HttpResponse(status=204)
+    # Some clients look at the type also where there is no body.
+    return HttpResponse(status=204, content_type="application/json")
 
 
 def _record(operator: str, told: notices.Told, now: datetime) -> None:
