@@ -144,6 +144,16 @@ class Bank:
         answer.raise_for_status()
         return str(answer.json()["id"])
 
+    def dispute(self, charge: str, **more: Any) -> str:
+        """Somebody wants a charge back, by their bank or at PayPal; the dispute's name."""
+        answer = http.post(f"{self.url}/sandbox/disputes", json={"charge": charge, **more})
+        answer.raise_for_status()
+        return str(answer.json()["id"])
+
+    def decide(self, dispute: str, state: str) -> None:
+        """It is under_review, won, lost or closed."""
+        http.post(f"{self.url}/sandbox/disputes/{dispute}", json={"state": state}).raise_for_status()
+
     def clock_at(self, at: datetime) -> None:
         """Make the provider believe that it is `at` now; its clock goes on from there."""
         self.knobs(clock_shift_seconds=round((at - datetime.now(UTC)).total_seconds()))

@@ -16,9 +16,19 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from lineaviva.sandbox.paypal import vault
+from lineaviva.sandbox.paypal.disputing import dispute_find
 from lineaviva.sandbox.paypal.errors import PayPalError, unknown
-from lineaviva.sandbox.paypal.objects import order_json, refund_json
+from lineaviva.sandbox.paypal.objects import (
+    capture_json,
+    dispute_json,
+    order_json,
+    refund_json,
+    setup_json,
+    token_json,
+)
 from lineaviva.sandbox.paypal.orders import (
+    capture_find,
     order_capture,
     order_create,
     order_find,
@@ -76,7 +86,7 @@ def api(request: HttpRequest, path: str) -> HttpResponse:
 
 def _json(request: HttpRequest) -> Any:
     if not request.body:
-        return {}
+        return request.GET.dict()
     try:
         return json.loads(request.body)
     except ValueError:
@@ -110,6 +120,18 @@ def _patched(name: str, asked: Any) -> Document:
     return {}
 
 
+def _forgotten(name: str, _asked: Any) -> Document:
+    vault.token_forget(name)
+    return {}
+
+
+def _tokens(asked: Any) -> Document:
+    return {
+        "customer": {"id": asked.get("customer_id", "")},
+        "payment_tokens": [token_json(saved) for saved in vault.tokens_of(asked)],
+    }
+
+
 def _verified(asked: Any) -> Document:
     """Whether this PayPal has sent that webhook."""
     names = ("transmission_id", "transmission_time", "webhook_id")
@@ -126,9 +148,17 @@ _ROUTES: list[tuple[str, str, int, Callable[..., Document]]] = [
     ("POST", r"v2/checkout/orders", 201, lambda asked: order_json(order_create(asked))),
     ("GET", r"v2/checkout/orders/(\w+)", 200, lambda name, _asked: order_json(order_find(name))),
     ("PATCH", r"v2/checkout/orders/(\w+)", 204, _patched),
-    ("POST", r"v2/checkout/orders/(\w+)/capture", 201, lambda name, _asked: order_json(order_capture(name))),
+    ("POST", r"v2/checkout/orders/(\w+)/capture", 201, lambda name, asked: order_json(order_capture(name, asked))),
+    ("GET", r"v2/payments/captures/(\w+)", 200, lambda name, _asked: capture_json(capture_find(name))),
     ("POST", r"v2/payments/captures/(\w+)/refund", 201, lambda name, asked: refund_json(refund_create(name, asked))),
     ("GET", r"v2/payments/refunds/(\w+)", 200, lambda name, _asked: refund_json(refund_find(name))),
+    ("POST", r"v3/vault/setup-tokens", 201, lambda asked: setup_json(vault.setup_create(asked))),
+    ("GET", r"v3/vault/setup-tokens/(\w+)", 200, lambda name, _asked: setup_json(vault.setup_find(name))),
+    ("POST", r"v3/vault/payment-tokens", 201, lambda asked: token_json(vault.token_create(asked))),
+    ("GET", r"v3/vault/payment-tokens", 200, _tokens),
+    ("GET", r"v3/vault/payment-tokens/(\w+)", 200, lambda name, _asked: token_json(vault.token_find(name))),
+    ("DELETE", r"v3/vault/payment-tokens/(\w+)", 204, _forgotten),
+    ("GET", r"v1/customer/disputes/([\w-]+)", 200, lambda name, _asked: dispute_json(dispute_find(name))),
     ("POST", r"v1/notifications/verify-webhook-signature", 200, _verified),
 ]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from lineaviva.sandbox.paypal.models import Capture, Order, Refund
+from lineaviva.sandbox.paypal.models import Capture, Dispute, Order, Refund, SavedPayer
 
 # In the order in which they can be deleted.
-MODELS = (Refund, Capture, Order)
+MODELS = (Dispute, Refund, Capture, Order, SavedPayer)
 
 
 def collected() -> list[dict[str, Any]]:

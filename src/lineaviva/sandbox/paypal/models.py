@@ -18,6 +18,22 @@ def new_id() -> str:
     return "".join(secrets.choice(_LETTERS) for _ in range(17))
 
 
+class SavedPayer(models.Model):
+    """A payer's account that a shop may charge later: first a setup token by this name, then the payment token."""
+
+    id = models.CharField(primary_key=True, max_length=20)
+    status = models.CharField(max_length=25, default="PAYER_ACTION_REQUIRED")  # then APPROVED, VAULTED
+    customer = models.CharField(max_length=22, db_index=True)
+    token = models.CharField(max_length=20, blank=True, db_index=True)
+    forgotten = models.BooleanField(default=False)
+    description = models.CharField(max_length=128, blank=True)
+    locale = models.CharField(max_length=10, blank=True)
+    return_url = models.TextField()
+    cancel_url = models.TextField()
+    payer = models.CharField(max_length=20, blank=True)
+    created = models.BigIntegerField()
+
+
 class Order(models.Model):
     """What somebody may pay once. `payer` is who approved it, by the choice of the page."""
 
@@ -33,6 +49,7 @@ class Order(models.Model):
     return_url = models.TextField()
     cancel_url = models.TextField()
     payer = models.CharField(max_length=20, blank=True)
+    saved = models.ForeignKey(SavedPayer, on_delete=models.PROTECT, null=True, related_name="orders")
     created = models.BigIntegerField()
     updated = models.BigIntegerField()
 
@@ -58,3 +75,17 @@ class Refund(models.Model):
     due = models.BigIntegerField(default=0)
     custom = models.CharField(max_length=127, blank=True)
     created = models.BigIntegerField()
+
+
+class Dispute(models.Model):
+    """A payer wants a capture back. `outcome` is empty until it is decided."""
+
+    id = models.CharField(primary_key=True, max_length=30)
+    capture = models.ForeignKey(Capture, on_delete=models.PROTECT, related_name="disputes")
+    amount = models.BigIntegerField()
+    reason = models.CharField(max_length=60)
+    status = models.CharField(max_length=30)
+    outcome = models.CharField(max_length=30, blank=True)
+    due = models.BigIntegerField()
+    created = models.BigIntegerField()
+    updated = models.BigIntegerField()

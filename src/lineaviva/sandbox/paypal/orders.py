@@ -13,19 +13,21 @@ from lineaviva.sandbox.paypal.errors import impossible, missing, unknown, wrong
 from lineaviva.sandbox.paypal.models import Capture, Order, Refund, new_id
 from lineaviva.sandbox.paypal.objects import refunded
 from lineaviva.sandbox.paypal.payers import Payer, payer_of
+from lineaviva.sandbox.paypal.vault import payer_saved
 from lineaviva.sandbox.provider import knobs
 
 _SLOW_SECONDS = 5
 
 
 def order_create(asked: dict[str, Any]) -> Order:
-    units, context = asked.get("purchase_units"), asked.get("application_context") or {}
+    units, context = asked.get("purchase_units"), asked.get("application_context", {})
     if asked.get("intent") not in {"CAPTURE", "AUTHORIZE"}:
         raise missing("/intent")
     if not isinstance(units, list) or len(units) != 1 or not isinstance(units[0], dict):
         raise missing("/purchase_units")
     amount, now = money_of(units[0].get("amount"), "/purchase_units/0/amount"), knobs.stamp()
-    for name in ("return_url", "cancel_url"):
+    # Without a page to come back to nobody can approve it: it can only be captured from a saved account.
+    for name in ("return_url", "cancel_url") if "application_context" in asked else ():
         if not str(context.get(name, "")).startswith(("http://", "https://")):
             raise wrong(f"/application_context/{name}")
     return Order.objects.create(
@@ -37,8 +39,8 @@ def order_create(asked: dict[str, Any]) -> Order:
         invoice=_text(units[0], "invoice_id"),
         custom=_text(units[0], "custom_id"),
         locale=str(context.get("locale", "")),
-        return_url=context["return_url"],
-        cancel_url=context["cancel_url"],
+        return_url=context.get("return_url", ""),
+        cancel_url=context.get("cancel_url", ""),
         created=now,
         updated=now,
     )
@@ -103,13 +105,20 @@ def order_approve(name: str, payer: Payer) -> Order:
     return order
 
 
-def order_capture(name: str) -> Order:
+def order_capture(name: str, asked: Any) -> Order:
+    """Take what its payer has approved, or what a saved account pays without them."""
     order = order_find(name, lock=True)
+    source = asked.get("payment_source") if isinstance(asked, dict) else None
     if order.status == "COMPLETED":
         raise impossible("ORDER_ALREADY_CAPTURED")
-    if order.status != "APPROVED" or order.intent != "CAPTURE":
+    if order.intent != "CAPTURE" or (order.status != "APPROVED" and not source):
         raise impossible("ORDER_NOT_APPROVED")
+    if source:
+        order.saved = payer_saved(source)
+        order.payer = order.saved.payer
     payer = payer_of(order.payer)
+    if source and payer.later:
+        raise impossible(payer.later, kept=True)
     if payer.declined:
         raise impossible("INSTRUMENT_DECLINED", kept=True)
     if order.invoice and Capture.objects.filter(order__invoice=order.invoice).exists():
@@ -141,6 +150,8 @@ def refund_create(name: str, asked: dict[str, Any]) -> Refund:
     if capture is None:
         raise unknown()
     order = capture.order
+    if capture.disputes.filter(outcome="").exists():
+        raise impossible("TRANSACTION_DISPUTED")
     left = Money(order.amount - refunded(capture), order.currency)
     amount = money_of(asked["amount"], "/amount") if "amount" in asked else left
     if left.minor == 0:
@@ -162,6 +173,13 @@ def refund_create(name: str, asked: dict[str, Any]) -> Refund:
     )
     telling.refund_told("PAYMENT.CAPTURE.REFUNDED" if end == "COMPLETED" else "PAYMENT.REFUND.PENDING", refund)
     return refund
+
+
+def capture_find(name: str) -> Capture:
+    capture = Capture.objects.select_related("order").filter(pk=name).first()
+    if capture is None:
+        raise unknown()
+    return capture
 
 
 def refund_find(name: str) -> Refund:

@@ -16,6 +16,7 @@ class Payer:
     lost: bool = False  # approves, and then the payer's connection breaks
     webhook: Literal["", "never", "twice", "late"] = ""
     refund: Literal["COMPLETED", "slow", "FAILED"] = "COMPLETED"
+    later: str = ""  # once it is saved and its payer is not there: PayPal's word for why it does not pay
 
 
 PAYERS = (
@@ -29,7 +30,16 @@ PAYERS = (
     Payer("webhook_late", webhook="late"),
     Payer("webhook_never", webhook="never"),
 )
-_BY_SLUG = {payer.slug: payer for payer in PAYERS}
+# Whose account can be saved, by what becomes of it later.
+SAVERS = (
+    Payer("success"),
+    Payer("declined_later", later="INSTRUMENT_DECLINED"),
+    Payer("asks_later", later="PAYER_ACTION_REQUIRED"),
+    Payer("taken_back", later="AGREEMENT_ALREADY_CANCELLED"),
+    Payer("pending", pending=True),
+    Payer("lost", lost=True),
+)
+_BY_SLUG = {payer.slug: payer for payer in (*SAVERS, *PAYERS)}
 
 
 def payer_called(slug: str) -> Payer | None:

@@ -9,8 +9,15 @@ from typing import Any
 
 from django.conf import settings
 
-from lineaviva.sandbox.paypal.models import Capture, Order, Refund
-from lineaviva.sandbox.paypal.objects import base_url, capture_json, instant, order_json, refund_json
+from lineaviva.sandbox.paypal.models import Capture, Dispute, Order, Refund
+from lineaviva.sandbox.paypal.objects import (
+    base_url,
+    capture_json,
+    dispute_json,
+    instant,
+    order_json,
+    refund_json,
+)
 from lineaviva.sandbox.paypal.payers import payer_of
 from lineaviva.sandbox.provider import events, knobs
 from lineaviva.sandbox.provider.models import Event
@@ -27,6 +34,10 @@ def capture_told(kind: str, capture: Capture) -> None:
 
 def refund_told(kind: str, refund: Refund) -> None:
     _tell(kind, refund_json(refund), refund.capture.order)
+
+
+def dispute_told(kind: str, dispute: Dispute) -> None:
+    _tell(kind, dispute_json(dispute), dispute.capture.order)
 
 
 def _tell(kind: str, about: dict[str, Any], order: Order) -> None:
@@ -51,6 +62,10 @@ def message(event: Event) -> tuple[bytes, dict[str, str]]:
 def _resource_type(kind: str) -> str:
     if kind.startswith("CHECKOUT."):
         return "checkout-order"
+    if kind.startswith("VAULT."):
+        return "payment_token"
+    if kind.startswith("CUSTOMER."):
+        return "dispute"
     return "refund" if "REFUND" in kind else "capture"
 
 

@@ -14,7 +14,15 @@ def words(language: str) -> dict[str, str]:
 
 
 # Choices that do what a test card of the same name does.
-_AS_THE_CARD = ("success", "slow_refund", "failed_refund", "webhook_twice", "webhook_late", "webhook_never")
+_AS_THE_CARD = (
+    "success",
+    "declined_later",
+    "slow_refund",
+    "failed_refund",
+    "webhook_twice",
+    "webhook_late",
+    "webhook_never",
+)
 
 
 _TEXTS: Table = {
@@ -28,6 +36,20 @@ _TEXTS: Table = {
     "pay_title": ("Pay with PayPal", "Paga con PayPal", "用 PayPal 付款", "使用 PayPal 付款"),
     "pay": ("Pay", "Paga", "付款", "付款"),
     "who": ("Who pays", "Chi paga", "付款人", "付款人"),
+    "save_title": ("Save your PayPal account", "Salva il tuo conto PayPal", "保存 PayPal 账户", "儲存 PayPal 帳戶"),
+    "save": ("Agree", "Accetto", "同意", "同意"),
+    "payer_asks_later": (
+        "Agrees; PayPal asks the payer later",
+        "Accetta; PayPal chiederà conferma più tardi",
+        "同意；之后 PayPal 要求本人确认",
+        "同意；之後 PayPal 要求本人確認",
+    ),
+    "payer_taken_back": (
+        "Agrees, and takes it back at PayPal",
+        "Accetta, poi revoca su PayPal",
+        "同意后在 PayPal 撤销",
+        "同意後在 PayPal 撤銷",
+    ),
     "payer_declined": (
         "Approves; the money cannot be taken",
         "Approva; il denaro non si può prelevare",

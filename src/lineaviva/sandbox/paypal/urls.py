@@ -9,5 +9,6 @@ from lineaviva.sandbox.paypal import api, pages
 urlpatterns = [
     path("v1/oauth2/token", api.token),
     path("checkoutnow", pages.approve),
-    re_path(r"^(?P<path>v[12]/.+)$", api.api),
+    path("agreements/approve", pages.agree),
+    re_path(r"^(?P<path>v[123]/.+)$", api.api),
 ]

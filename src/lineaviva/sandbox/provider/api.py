@@ -15,15 +15,17 @@ from django.db import transaction
 from django.http import HttpRequest, JsonResponse, QueryDict
 from django.views.decorators.csrf import csrf_exempt
 
-from lineaviva.sandbox.provider import knobs
+from lineaviva.sandbox.provider import knobs, saving
 from lineaviva.sandbox.provider.balance import balance_transactions
 from lineaviva.sandbox.provider.collecting import session_create, session_expire, session_find
+from lineaviva.sandbox.provider.disputing import dispute_find
 from lineaviva.sandbox.provider.encoding import Params, nested
 from lineaviva.sandbox.provider.errors import ApiError, bad_key, key_reused, missing
 from lineaviva.sandbox.provider.models import Charge, KeyedAnswer, PaymentIntent, Refund, new_id
 from lineaviva.sandbox.provider.objects import (
     API_VERSION,
     charge_json,
+    dispute_json,
     expanded,
     intent_json,
     page_of,
@@ -81,9 +83,11 @@ def _keyed(request: HttpRequest, path: str, values: Document) -> tuple[int, Docu
             return known.status, known.body
         # A request that is refused before any work is not remembered, as with the real one: it raises out of here.
         body = _route("POST", path, values)
+        # A card that is refused is an answer like any other: it was tried, and the try is kept.
+        status = 402 if "error" in body else 200
         if key:
-            KeyedAnswer.objects.create(key=key, request=asked, status=200, body=body, created=knobs.stamp())
-        return 200, body
+            KeyedAnswer.objects.create(key=key, request=asked, status=status, body=body, created=knobs.stamp())
+        return status, body
 
 
 def _session(name: str, values: Document) -> Document:
@@ -92,7 +96,8 @@ def _session(name: str, values: Document) -> Document:
 
 def _session_create(values: Document) -> Document:
     expand = {"expand": values.get("expand", {})}
-    return _shown(session_json(session_create(values), settings.PUBLIC_URL), expand)
+    make = saving.setup_create if values.get("mode") == "setup" else session_create
+    return _shown(session_json(make(values), settings.PUBLIC_URL), expand)
 
 
 def _session_expire(name: str, values: Document) -> Document:
@@ -100,10 +105,7 @@ def _session_expire(name: str, values: Document) -> Document:
 
 
 def _intent(name: str, values: Document) -> Document:
-    intent = PaymentIntent.objects.select_related("session").filter(pk=name).first()
-    if intent is None:
-        raise missing("payment_intent", name)
-    return _shown(intent_json(intent), values)
+    return _shown(intent_json(saving.intent_find(name)), values)
 
 
 def _charge(name: str, values: Document) -> Document:
@@ -128,6 +130,13 @@ def _charges(values: Document) -> Document:
     rows = rows.filter(created__gte=since.number("gte", 0))
     since.end()
     return _page(rows, params, charge_json, "/v1/charges")
+
+
+def _intents(values: Document) -> Document:
+    params, rows = Params(values), PaymentIntent.objects.select_related("session", "saved")
+    if customer := params.text("customer", ""):
+        rows = rows.filter(saved__customer=customer)
+    return _page(rows, params, intent_json, "/v1/payment_intents")
 
 
 def _refunds(values: Document) -> Document:
@@ -157,8 +166,14 @@ _ROUTES: list[tuple[str, str, Callable[..., Document]]] = [
     ("POST", r"checkout/sessions", lambda values: _session_create(values)),
     ("GET", r"checkout/sessions/(\w+)", _session),
     ("POST", r"checkout/sessions/(\w+)/expire", _session_expire),
+    ("POST", r"payment_intents", saving.charge_saved),
+    ("GET", r"payment_intents", _intents),
     ("GET", r"payment_intents/(\w+)", _intent),
+    ("POST", r"payment_intents/(\w+)/cancel", saving.intent_cancel),
+    ("POST", r"payment_methods/(\w+)/detach", saving.method_detach),
+    ("GET", r"payment_methods/(\w+)", lambda name, values: _shown(saving.method_find(name), values)),
     ("GET", r"balance_transactions", balance_transactions),
+    ("GET", r"disputes/(\w+)", lambda name, values: _shown(dispute_json(dispute_find(name)), values)),
     ("GET", r"charges", _charges),
     ("GET", r"charges/(\w+)", _charge),
     ("POST", r"refunds", lambda values: refund_json(refund_create(values))),

@@ -20,11 +20,13 @@ from lineaviva.sandbox.provider.models import (
     Charge,
     CheckoutSession,
     Delivery,
+    Dispute,
     Event,
     KeyedAnswer,
     Knobs,
     PaymentIntent,
     Refund,
+    SetupIntent,
 )
 from lineaviva.sandbox.provider.texts import words
 
@@ -62,7 +64,7 @@ def forget(request: HttpRequest) -> JsonResponse:
     """Forget everything, knobs and untold events too, for tests that share one provider; with ?what=keys only the
     idempotency keys, as the real one does after a day.
     """
-    bank = (Delivery, Event, Refund, Charge, PaymentIntent, CheckoutSession, KeyedAnswer, Knobs)
+    bank = (Delivery, Event, Dispute, Refund, Charge, PaymentIntent, SetupIntent, CheckoutSession, KeyedAnswer, Knobs)
     with transaction.atomic():
         for model in (KeyedAnswer,) if request.GET.get("what") == "keys" else (*paypal.MODELS, *bank):
             model.objects.all().delete()

@@ -6,8 +6,15 @@ from typing import Any
 
 from lineaviva.sandbox.provider.encoding import Params
 from lineaviva.sandbox.provider.errors import missing, param_wrong
-from lineaviva.sandbox.provider.models import Charge, Refund
-from lineaviva.sandbox.provider.objects import charge_json, page_of, refund_json
+from lineaviva.sandbox.provider.models import Charge, Dispute, Refund
+from lineaviva.sandbox.provider.objects import (
+    charge_json,
+    dispute_json,
+    dispute_lines,
+    line_json,
+    page_of,
+    refund_json,
+)
 
 
 def fee_of(amount: int) -> int:
@@ -46,26 +53,24 @@ def _lines(*, expanded: bool) -> list[dict[str, Any]]:
         found.append(_line("refund", source, -refund.amount, 0, refund.created, expanded))
         if refund.status == "failed":
             found.append(_line("refund_failure", source, refund.amount, 0, refund.due, expanded))
+    for dispute in Dispute.objects.select_related("charge__intent__session"):
+        about = {"source": dispute_json(dispute)} if expanded else {}
+        found += [{**line, **about} for line in dispute_lines(dispute)]
     return found
 
 
 def _line(kind: str, source: dict[str, Any], amount: int, fee: int, created: int, expanded: bool) -> dict[str, Any]:
     currency = source["currency"]
     kept = {"amount": fee, "application": None, "currency": currency, "description": "Fees", "type": "stripe_fee"}
+    name = f"{source['id'].partition('_')[2]}{'f' if kind == 'refund_failure' else ''}"
     return {
-        "id": f"txn_{source['id'].partition('_')[2]}{'f' if kind == 'refund_failure' else ''}",
-        "object": "balance_transaction",
+        **line_json(name, kind, currency),
         "amount": amount,
         "available_on": created,
         "created": created,
-        "currency": currency,
-        "description": None,
-        "exchange_rate": None,
         "fee": fee,
         "fee_details": [kept] if fee else [],
         "net": amount - fee,
-        "reporting_category": kind,
         "source": source if expanded else source["id"],
-        "status": "available",
         "type": kind,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,12 +13,12 @@ from lineaviva.sandbox.provider import events, knobs
 from lineaviva.sandbox.provider.cards import Card, card_of, refusal_error
 from lineaviva.sandbox.provider.encoding import Params
 from lineaviva.sandbox.provider.errors import ApiError, missing, param_missing, param_wrong
-from lineaviva.sandbox.provider.models import Charge, CheckoutSession, PaymentIntent, Refund, new_id
+from lineaviva.sandbox.provider.models import Charge, CheckoutSession, PaymentIntent, Refund, SetupIntent, new_id
 from lineaviva.sandbox.provider.objects import intent_json, session_json
 from lineaviva.sandbox.provider.refunding import refund_ripen
 
-_LOCALES = ("auto", "en", "it", "zh", "zh-TW", "zh-HK")
-_SHORTEST, _LONGEST = 30 * 60, 24 * 60 * 60
+LOCALES = ("auto", "en", "it", "zh", "zh-TW", "zh-HK")
+_SHORTEST, LONGEST = 30 * 60, 24 * 60 * 60
 # A request takes time, and clocks differ.
 _SLACK = 60
 _LEAST = 50
@@ -26,6 +27,7 @@ _LEAST = 50
 def session_create(values: dict[str, Any]) -> CheckoutSession:
     params, now = Params(values), knobs.stamp()
     params.choice("mode", ["payment"])
+    params.choice("customer_creation", ["always", "if_required"], "if_required")
     if any(kind != "card" for kind in params.list("payment_method_types")):
         raise param_wrong("payment_method_types", "this sandbox knows cards only")
     amount, currency, title, detail = _line(params)
@@ -35,19 +37,24 @@ def session_create(values: dict[str, Any]) -> CheckoutSession:
         currency=currency,
         title=title,
         detail=detail,
-        locale=params.choice("locale", _LOCALES, "auto"),
+        locale=params.choice("locale", LOCALES, "auto"),
         email=params.text("customer_email", "", 254),
         reference=params.text("client_reference_id", "", 200),
-        success_url=_url(params, "success_url"),
-        cancel_url=_url(params, "cancel_url", ""),
+        success_url=url_of(params, "success_url"),
+        cancel_url=url_of(params, "cancel_url", ""),
         metadata=params.metadata(),
-        intent_data=_intent_data(params),
+        intent_data=described(params.inner("payment_intent_data"), usages=("", "off_session")),
         created=now,
-        expires_at=params.number("expires_at", now + _LONGEST),
+        expires_at=params.number("expires_at", now + LONGEST),
     )
     params.list("expand")
     params.end()
-    if not now + _SHORTEST - _SLACK <= session.expires_at <= now + _LONGEST + _SLACK:
+    return kept(session)
+
+
+def kept(session: CheckoutSession) -> CheckoutSession:
+    """Write a new session. Raises ApiError where it would end too soon or too late."""
+    if not session.created + _SHORTEST - _SLACK <= session.expires_at <= session.created + LONGEST + _SLACK:
         message = "The `expires_at` timestamp must be between 30 minutes and 24 hours from Checkout Session creation."
         raise ApiError(message, param="expires_at")
     session.save(force_insert=True)
@@ -72,16 +79,17 @@ def _line(params: Params) -> tuple[int, str, str, str]:
     return amount * quantity, currency, title, detail
 
 
-def _url(params: Params, name: str, default: str | None = None) -> str:
+def url_of(params: Params, name: str, default: str | None = None) -> str:
     url = params.text(name, default)
     if url and not url.startswith(("http://", "https://")):
         raise param_wrong(name, "not a valid URL", "url_invalid")
     return url
 
 
-def _intent_data(params: Params) -> dict[str, Any]:
-    inner = params.inner("payment_intent_data")
+def described(inner: Params, *, usages: Iterable[str] = ("",)) -> dict[str, Any]:
+    """`usages`: what `setup_future_usage` may be; a card that is paid with is kept where it is there."""
     data = {"description": inner.text("description", "") or None, "metadata": inner.metadata()}
+    data["setup_future_usage"] = inner.choice("setup_future_usage", usages, "") or None
     inner.end()
     return data
 
@@ -89,7 +97,7 @@ def _intent_data(params: Params) -> dict[str, Any]:
 def session_find(name: str, *, lock: bool = False) -> CheckoutSession:
     """The session, expired if its time is over. Raises ApiError (404)."""
     rows = CheckoutSession.objects.select_for_update() if lock else CheckoutSession.objects.all()
-    session = rows.filter(pk=name).first()
+    session = rows.exclude(mode="off_session").filter(pk=name).first()
     if session is None:
         raise missing("checkout.session", name)
     if session.status == "open" and session.expires_at <= knobs.stamp():
@@ -113,6 +121,7 @@ def _expire(session: CheckoutSession) -> None:
             return
         session.status = "expired"
         PaymentIntent.objects.filter(session=session).update(status="canceled", card="")
+        SetupIntent.objects.filter(session=session).update(status="canceled", card="")
         events.tell("checkout.session.expired", session_json(session, settings.PUBLIC_URL))
 
 
@@ -156,12 +165,23 @@ def _charge(intent: PaymentIntent, card: Card) -> Tried:
     session = intent.session
     Charge.objects.create(id=new_id("ch"), intent=intent, paid=True, card=card.number, created=knobs.stamp())
     intent.status, intent.card, intent.error = "succeeded", "", None
+    intent.saved = _kept(session, card)
     intent.save()
     session.status = "complete"
     session.save(update_fields=["status"])
     events.tell("payment_intent.succeeded", intent_json(intent), behaviour=card.webhook)
     events.tell("checkout.session.completed", session_json(session, settings.PUBLIC_URL), behaviour=card.webhook)
     return Tried("paid", lost=card.lost or knobs.happens(knobs.knobs()["page_lost_percent"]))
+
+
+def _kept(session: CheckoutSession, card: Card) -> SetupIntent | None:
+    """The card that paid, for next time, where the shop asked for that."""
+    if not session.intent_data.get("setup_future_usage"):
+        return None
+    names = {"id": new_id("seti"), "customer": new_id("cus"), "method": new_id("pm")}
+    return SetupIntent.objects.create(
+        session=session, status="succeeded", card=card.number, created=knobs.stamp(), **names
+    )
 
 
 def _refuse(intent: PaymentIntent, card: Card, code: str) -> Tried:

@@ -15,10 +15,15 @@ def new_id(prefix: str) -> str:
 
 
 class CheckoutSession(models.Model):
-    """A page on which one amount can be paid once."""
+    """A page on which one amount can be paid once, or a card be saved.
+
+    What a saved card pays without its holder has such a row too, which is no page, so that charges, refunds and lists
+    are the same for both.
+    """
 
     id = models.CharField(primary_key=True, max_length=60)
     status = models.CharField(max_length=10, default="open")  # open, complete, expired
+    mode = models.CharField(max_length=11, default="payment", db_default="payment")  # payment, setup, off_session
     amount = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     title = models.CharField(max_length=500)
@@ -34,14 +39,29 @@ class CheckoutSession(models.Model):
     expires_at = models.BigIntegerField(db_index=True)
 
 
+class SetupIntent(models.Model):
+    """A card on its way to being saved, and then the saved card: `customer` and `method` are how a shop calls it."""
+
+    id = models.CharField(primary_key=True, max_length=60)
+    session = models.OneToOneField(CheckoutSession, on_delete=models.PROTECT, related_name="setup")
+    status = models.CharField(max_length=30, default="requires_payment_method")
+    card = models.CharField(max_length=20, blank=True)
+    customer = models.CharField(max_length=60, blank=True, db_index=True)
+    method = models.CharField(max_length=60, blank=True, db_index=True)
+    detached = models.BooleanField(default=False)
+    error = models.JSONField(null=True)
+    created = models.BigIntegerField()
+
+
 class PaymentIntent(models.Model):
-    """Made when a card is first tried on a session's page."""
+    """Made when a card is first tried on a session's page, or when a saved card is charged."""
 
     id = models.CharField(primary_key=True, max_length=60)
     session = models.OneToOneField(CheckoutSession, on_delete=models.PROTECT, related_name="intent")
     status = models.CharField(max_length=30, default="requires_payment_method")
     # The test card that waits for its 3-D Secure step.
     card = models.CharField(max_length=20, blank=True)
+    saved = models.ForeignKey(SetupIntent, on_delete=models.PROTECT, null=True, related_name="charged")
     error = models.JSONField(null=True)
     created = models.BigIntegerField()
 
@@ -73,6 +93,20 @@ class Refund(models.Model):
     due = models.BigIntegerField(default=0)
     reason = models.CharField(max_length=40, blank=True)
     metadata = models.JSONField(default=dict)
+    created = models.BigIntegerField()
+
+
+class Dispute(models.Model):
+    """A cardholder's bank wants a charge back. `taken` and `returned` are when its money moved, 0 for not."""
+
+    id = models.CharField(primary_key=True, max_length=60)
+    charge = models.OneToOneField(Charge, on_delete=models.PROTECT, related_name="dispute")
+    amount = models.BigIntegerField()
+    reason = models.CharField(max_length=60)
+    status = models.CharField(max_length=30)
+    taken = models.BigIntegerField(default=0)
+    returned = models.BigIntegerField(default=0)
+    due = models.BigIntegerField()
     created = models.BigIntegerField()
 
 

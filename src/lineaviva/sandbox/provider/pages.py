@@ -18,6 +18,7 @@ from lineaviva.sandbox.provider.collecting import Tried, card_try, session_find,
 from lineaviva.sandbox.provider.errors import ApiError
 from lineaviva.sandbox.provider.faults import lost
 from lineaviva.sandbox.provider.models import CheckoutSession
+from lineaviva.sandbox.provider.saving import setup_answer, setup_try
 from lineaviva.sandbox.provider.texts import words
 
 
@@ -37,7 +38,8 @@ def pay(request: HttpRequest, name: str) -> HttpResponseBase:
     card = card_of(request.POST.get("card", ""))
     if card is None:
         return _form(request, session, card_called(""), refusal="unknown")
-    return _after(request, session, card_try(session.id, card), card)
+    attempt = setup_try if session.mode == "setup" else card_try
+    return _after(request, session, attempt(session.id, card), card)
 
 
 @csrf_exempt
@@ -52,7 +54,8 @@ def three_d_secure(request: HttpRequest, name: str) -> HttpResponseBase:
         return _closed(request, session)
     if request.method == "GET":
         return _page(request, session, "provider/three_d_secure.html")
-    answer = three_d_secure_answer(session.id, approve=request.POST.get("answer") == "approve")
+    answering = setup_answer if session.mode == "setup" else three_d_secure_answer
+    answer = answering(session.id, approve=request.POST.get("answer") == "approve")
     return _after(request, session, answer, card_called("three_d_secure"))
 
 
@@ -109,7 +112,7 @@ def _page(
     request: HttpRequest, session: CheckoutSession | None, template: str, status: int = 200, **more: Any
 ) -> HttpResponse:
     language = _language(request, session)
-    amount = Money(session.amount, session.currency.upper()).format(language) if session else ""
+    amount = Money(session.amount, session.currency.upper()).format(language) if session and session.currency else ""
     # HTML's language tags name the script with a capital.
     tag = {"zh-hans": "zh-Hans", "zh-hant": "zh-Hant"}.get(language, language)
     context = {"say": words(language), "lang": tag, "session": session, "amount": amount, **more}

@@ -10,7 +10,7 @@ from lineaviva.sandbox.provider import events, knobs
 from lineaviva.sandbox.provider.cards import card_of
 from lineaviva.sandbox.provider.encoding import Params
 from lineaviva.sandbox.provider.errors import ApiError, missing, param_missing, param_wrong
-from lineaviva.sandbox.provider.models import Charge, Refund, new_id
+from lineaviva.sandbox.provider.models import Charge, Dispute, Refund, new_id
 from lineaviva.sandbox.provider.objects import refund_json, refunded
 
 _SLOW_SECONDS = 5
@@ -26,6 +26,8 @@ def refund_create(values: dict[str, Any]) -> Refund:
     params.end()
     if not charge.paid:
         raise ApiError(f"Charge {charge.id} did not succeed and cannot be refunded.", code="charge_not_refundable")
+    if Dispute.objects.filter(charge=charge, taken__gt=0).exists():
+        raise ApiError(f"Charge {charge.id} has been charged back; cannot issue a refund.", code="charge_disputed")
     if left == 0:
         raise ApiError(f"Charge {charge.id} has already been refunded.", code="charge_already_refunded")
     if not 0 < amount <= left:

@@ -36,6 +36,32 @@ _TEXTS: Table = {
     "card_insufficient": ("Not enough money", "Fondi insufficienti", "余额不足", "餘額不足"),
     "card_expired": ("Expired card", "Carta scaduta", "卡已过期", "卡片已過期"),
     "card_wrong_code": ("Wrong security code", "Codice di sicurezza errato", "安全码错误", "安全碼錯誤"),
+    "save_title": ("Save a card", "Salva una carta", "保存银行卡", "儲存信用卡"),
+    "save_text": (
+        "Nothing is charged now. The shop may charge this card later, as you agreed with it.",
+        "Ora non viene addebitato nulla. Il negozio potrà addebitare la carta in seguito, come concordato.",
+        "现在不会扣款。商户以后可按与您的约定从这张卡扣款。",
+        "現在不會扣款。店家日後可依您同意的內容從這張卡扣款。",
+    ),
+    "save": ("Save the card", "Salva la carta", "保存这张卡", "儲存這張卡"),
+    "card_always_asks": (
+        "Asks for confirmation each time, also when saved",
+        "Chiede conferma ogni volta, anche se salvata",
+        "每次都需要验证，保存后也一样",
+        "每次都需要驗證，儲存後也一樣",
+    ),
+    "card_declined_later": (
+        "Can be saved; is refused when charged",
+        "Si può salvare; poi viene rifiutata",
+        "可以保存；扣款时被拒绝",
+        "可以儲存；扣款時遭拒",
+    ),
+    "card_expired_later": (
+        "Pays; expires once it is saved",
+        "Paga; una volta salvata risulta scaduta",
+        "可支付；保存后过期",
+        "可付款；儲存後過期",
+    ),
     "card_slow_refund": (
         "Pays; a refund takes a while",
         "Paga; il rimborso è lento",

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from lineaviva.sandbox.provider import api, audit, knobs, pages
+from lineaviva.sandbox.provider import api, audit, disputing, knobs, pages
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", audit.root),
@@ -17,6 +17,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sandbox/knobs", knobs.knobs_view),
     path("sandbox/list", audit.everything),
     path("sandbox/forget", audit.forget),
+    path("sandbox/disputes", disputing.open_view),
+    path("sandbox/disputes/<str:name>", disputing.decide_view),
 ]
 # The mailbox and the phone are parts of their own.
 for part in ("mail", "phone"):
