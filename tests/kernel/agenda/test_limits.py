@@ -69,6 +69,31 @@ def test_take() -> None:
     assert RateLimit.objects.count() == 2
 
 
+@pytest.mark.django_db
+def test_to_ask_how_long_takes_nothing() -> None:
+    bucket = {"name": "webhook:1.2.3.4", "per_minute": 60, "burst": 2}
+    assert limits.wait_for(**bucket, now=NOW) == GO
+    assert not RateLimit.objects.exists()
+    assert [limits.take(**bucket, now=NOW) for _ in range(2)] == [GO, GO]
+    assert [limits.wait_for(**bucket, now=NOW + SECOND * each) for each in (0, 0, 1)] == [SECOND, SECOND, GO]
+    assert RateLimit.objects.get().full_at == NOW + 2 * SECOND
+
+
+@pytest.mark.django_db
+def test_a_token_that_was_not_needed_comes_back() -> None:
+    def take() -> timedelta:
+        return limits.take("tim", per_minute=60, burst=2, now=NOW)
+
+    assert [take(), take(), take()] == [GO, GO, SECOND]
+    limits.put_back("tim", per_minute=60, now=NOW)
+    assert [take(), take()] == [GO, SECOND]
+    for _ in range(9):  # never more than it holds
+        limits.put_back("tim", per_minute=60, now=NOW)
+    limits.put_back("nobody", per_minute=60, now=NOW)
+    assert [take(), take(), take()] == [GO, GO, SECOND]
+    assert RateLimit.objects.count() == 1
+
+
 @pytest.mark.django_db(transaction=True)
 def test_many_at_once_get_no_more_than_there_is() -> None:
     def take(_: int) -> timedelta:

@@ -23,6 +23,25 @@ def take(name: str, *, per_minute: float, burst: int, now: datetime) -> timedelt
     return wait
 
 
+def put_back(name: str, *, per_minute: float, now: datetime) -> None:
+    """Give the bucket `name` back a token that was not needed; outside a transaction, as `take`."""
+    from lineaviva.kernel.agenda.models import RateLimit
+
+    with transaction.atomic():
+        limit = RateLimit.objects.select_for_update().filter(name=name).first()
+        if limit is not None:
+            full_at = max(now, limit.full_at - timedelta(minutes=1) / per_minute)
+            RateLimit.objects.filter(name=name).update(full_at=full_at)
+
+
+def wait_for(name: str, *, per_minute: float, burst: int, now: datetime) -> timedelta:
+    """What `take` would answer. Nothing is taken: for what counts against its limit only by how it ends."""
+    from lineaviva.kernel.agenda.models import RateLimit
+
+    limit = RateLimit.objects.filter(name=name).first()
+    return after_take(limit.full_at if limit else now, per_minute=per_minute, burst=burst, now=now)[0]
+
+
 def after_take(full_at: datetime, *, per_minute: float, burst: int, now: datetime) -> tuple[timedelta, datetime]:
     """How long to wait for a token (zero: taken), and when the bucket is full again."""
     if per_minute <= 0 or burst < 1:

@@ -86,7 +86,10 @@ class Table:
         self._claimed = [*_LEASE_COLUMNS, *(name for name in self._attnames if name not in _LEASE_COLUMNS)]
         self._columns = ", ".join(self._quote(field.column) for field in fields if field.attname not in _LEASE_COLUMNS)
         every = ", ".join(self._quote(field.column) for field in fields)
-        self._lock = f"SELECT {every} FROM {self._name} WHERE {self._key} = %s" + (" FOR UPDATE" if postgres else "")
+        # Not FOR UPDATE: whoever writes a row that names this one need not wait, nor, at their commit, wait for us who
+        # may be waiting for them. No key is ever changed.
+        lock = " FOR NO KEY UPDATE" if postgres else ""
+        self._lock = f"SELECT {every} FROM {self._name} WHERE {self._key} = %s{lock}"
         self._wake = (
             f"UPDATE {self._name} SET wakes = wakes + 1, look_at = CASE WHEN look_at < %s THEN look_at ELSE %s END "
             f"WHERE {self._key} = %s RETURNING look_at, wakes"
@@ -123,7 +126,9 @@ class Table:
         until the next vacuum; to wade through that would take longer with every batch.
         """
         where, values = self._free(handler, now, after)
-        order = f"ORDER BY look_at, {self._key} LIMIT {limit:d}" + (" FOR UPDATE SKIP LOCKED" if self.postgres else "")
+        order = f"ORDER BY look_at, {self._key} LIMIT {limit:d}" + (
+            " FOR NO KEY UPDATE SKIP LOCKED" if self.postgres else ""
+        )
         return f"SELECT {self._key} FROM {self._name} WHERE look_at <= %s AND {where} {order}", [
             self.stamp(now),
             *values,
