@@ -15,7 +15,7 @@ import pytest
 import stripe
 
 from lineaviva.keeper.payments.errors import REASONS
-from lineaviva.keeper.payments.ports import Begun, Bill, PaymentProvider, Return, Urls, provider
+from lineaviva.keeper.payments.ports import Asked, Begun, Bill, PaymentProvider, Return, Urls, disputing, provider
 from lineaviva.keeper.payments.rules import refund_key
 from lineaviva.keeper.payments.stripe import listing
 from lineaviva.kernel.errors import InvalidInput, LineavivaError, NeedsPerson, Permanent, Temporary
@@ -57,6 +57,9 @@ class Harness(Protocol):
     nothing_ends: str
     # A webhook of this age is sent by nobody but the provider.
     too_old: timedelta
+    # What it keeps of five euros, and of five euros that are disputed.
+    fee: int
+    dispute_fee: int
 
     def pay(self, begun: Begun) -> None: ...
 
@@ -87,7 +90,7 @@ class Harness(Protocol):
 class StripeHarness:
     name = "stripe"
     refused, not_confirmed, refused_ends = "insufficient_funds", "not_confirmed", ("failed", "insufficient_funds")
-    nothing_ends, too_old = "", timedelta(hours=1)
+    nothing_ends, too_old, fee, dispute_fee = "", timedelta(hours=1), 33, 2000
 
     def __init__(self, bank: Bank) -> None:
         self.bank = bank
@@ -133,7 +136,7 @@ class PayPalHarness:
     name = "paypal"
     # A payer who goes away refuses nothing, and an order that is closed remembers no refusal.
     refused, not_confirmed, refused_ends = "instrument_declined", "", ("expired", "not_paid_in_time")
-    nothing_ends, too_old = "expired", timedelta(days=5)
+    nothing_ends, too_old, fee, dispute_fee = "expired", timedelta(days=5), 52, 0
 
     def __init__(self, bank: Bank) -> None:
         self.bank = bank
@@ -377,33 +380,70 @@ def test_its_list_has_what_was_collected_and_given_back_of_a_day(
     port: PaymentProvider, side: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listing, "_A_PAGE", 1)
-    _begun, charge = paid(port, side)
+    begun, charge = paid(port, side)
     refund = port.refund(back(charge, part=Money(200)))
-    found = list(port.listing(NOON.date()))
+    asked = Asked("payment", begun.reference)
+    found = list(port.listing(NOON.date(), [asked, asked]))
     assert [(each.kind, each.reference, each.amount, each.key) for each in found] == [
         ("charge", charge, FIVE, "pay:K2M7F5PW:1"),
         ("refund", refund.reference, Money(-200), "refund:pay:K2M7F5PW:1"),
-    ][: 2 if port.reconciles else 0]
+    ]
     assert all(abs(each.at - NOON) < timedelta(minutes=5) for each in found)
     assert len({each.line for each in found}) == len(found)
     for other in (NOON - timedelta(days=1), NOON + timedelta(days=1)):
-        assert list(port.listing(other.date())) == []
+        assert list(port.listing(other.date(), ())) == []
 
 
 def test_what_a_provider_keeps_of_a_charge_is_told_with_it(port: PaymentProvider, side: Harness) -> None:
-    paid(port, side)
-    fees = [movement.fee for movement in port.listing(NOON.date())]
-    assert fees == ([Money(33)] if port.reconciles else [])
+    begun, _charge = paid(port, side)
+    fees = [movement.fee for movement in port.listing(NOON.date(), [Asked("payment", begun.reference)])]
+    assert fees == [Money(side.fee)]
 
 
 @pytest.mark.parametrize("how", ["error", "lost"])
 def test_down_while_listing(port: PaymentProvider, side: Harness, how: str) -> None:
     side.down(how)
-    if port.reconciles:
-        with pytest.raises(Temporary):
-            list(port.listing(NOON.date()))
-    else:
-        assert list(port.listing(NOON.date())) == []
+    with pytest.raises(Temporary):
+        list(port.listing(NOON.date(), [Asked("payment", "any")]))
+
+
+# --- disputes ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", ["won", "lost"])
+def test_a_dispute_from_its_opening_to_its_end(port: PaymentProvider, side: Harness, bank: Bank, end: str) -> None:
+    begun, charge = paid(port, side)
+    name = bank.dispute(charge)
+    teller = disputing(side.name)
+    assert teller is not None
+    opened = teller.dispute(name)
+    assert (opened.reference, opened.charge_ref, opened.amount, opened.state) == (name, charge, FIVE, "open")
+    assert opened.reason.lower() in {"fraudulent", "unauthorised"}
+    assert abs(opened.opened_at - NOON) < timedelta(minutes=5)
+    assert opened.answer_by is not None
+    assert opened.answer_by > NOON + timedelta(days=6)
+    with pytest.raises(Permanent):
+        port.refund(back(charge))
+    bank.decide(name, "under_review")
+    assert (teller.dispute(name).state, teller.dispute(name).answer_by) == ("under_review", None)
+    bank.decide(name, end)
+    found = teller.dispute(name)
+    assert found.state == end
+    moved = sum(movement.amount.minor for movement in found.movements)
+    assert moved == (-500 if end == "lost" else 0)
+    assert sum(movement.fee.minor for movement in found.movements) == side.dispute_fee
+    assert {movement.reference for movement in found.movements} <= {name}
+    listed = [one for one in port.listing(NOON.date(), ()) if one.kind == "dispute"]
+    assert [one.line for one in found.movements] == [one.line for one in listed or found.movements]
+    assert side.given_back() == []
+    assert begun.reference
+
+
+def test_what_is_not_disputed(port: PaymentProvider, side: Harness) -> None:
+    teller = disputing(side.name)
+    assert teller is not None
+    with pytest.raises(Permanent):
+        teller.dispute("nothing_of_that_name")
 
 
 # --- trouble ----------------------------------------------------------------------------------------------------
@@ -496,7 +536,8 @@ def test_a_forged_webhook(port: PaymentProvider, side: Harness, how: str) -> Non
 def test_cash_is_opened_and_closed_by_us_alone() -> None:
     cash = provider("cash")
     assert (cash.configured, cash.polled, cash.lifetime) == (True, False, timedelta(hours=48))
-    assert (cash.reconciles, list(cash.listing(NOON.date()))) == (False, [])
+    assert (cash.reconciles, list(cash.listing(NOON.date(), ()))) == (False, [])
+    assert disputing("cash") is None
     begun = cash.begin(bill(), URLS)
     assert begun == cash.begin(bill(), URLS) == Begun("pay:K2M7F5PW:1", "")
     assert cash.fetch(begun.reference).state == "open"

@@ -15,6 +15,7 @@ from lineaviva.keeper.activation.tmf import adapter
 from lineaviva.keeper.activation.tmf.adapter import ORDER, PRODUCT, TOPUP, TmfGateway
 from lineaviva.kernel import oauth
 from lineaviva.kernel.errors import NeedsPerson, Temporary
+from lineaviva.kernel.money import Money
 from tests.limits import as_shipped
 from tests.tmf_schemas import BALANCE, ORDERING, problems
 
@@ -137,6 +138,35 @@ def test_dates_that_cannot_be_read_back_are_left_out(play: Callable[..., Wire], 
 TMF_ERROR = {"code": "line_off", "reason": "The line is off.", "status": "409"}
 REFUSED = Result("failed", reason="The line is off.")
 UNKNOWN = "unknown"
+
+
+EUROS = {"price": {"taxIncludedAmount": {"value": 9.99, "unit": "EUR"}}}
+COSTS: list[tuple[dict[str, Any], Money | None]] = [
+    ({"amount": {"amount": 4.99, "units": "EUR"}}, Money(499)),
+    ({"amount": {"amount": 5, "units": "EUR"}}, Money(500)),
+    ({"orderTotalPrice": [EUROS]}, Money(999)),
+    ({}, None),
+    ({"orderTotalPrice": []}, None),
+    ({"orderTotalPrice": [EUROS, EUROS]}, None),
+    ({"orderTotalPrice": [{"price": {}}]}, None),
+    ({"orderTotalPrice": 5}, None),
+    ({"amount": 5}, None),
+    ({"amount": {"amount": "five", "units": "EUR"}}, None),
+    ({"amount": {"amount": 4.999, "units": "EUR"}}, None),
+    ({"amount": {"amount": "NaN", "units": "EUR"}}, None),
+    ({"amount": {"amount": 1e300, "units": "EUR"}}, None),
+    ({"amount": {"amount": 5, "units": "GB"}}, None),
+    ({"amount": {"amount": 5}}, None),
+]
+
+
+@pytest.mark.parametrize(("told", "cost"), COSTS)
+def test_what_it_cost_is_kept_and_never_puts_in_doubt_that_it_is_done(
+    told: dict[str, Any], cost: Money | None, play: Callable[..., Wire]
+) -> None:
+    play(says(201, {**DONE, **told}))
+    result = TmfGateway().perform(TOPUP_REQUEST)
+    assert (result.state, result.operator_reference, result.charged) == ("succeeded", "17", cost)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 
-from lineaviva.keeper.payments.ports import Movement
+from lineaviva.keeper.payments.ports import Asked, Movement
 from lineaviva.kernel.errors import Temporary
 from lineaviva.kernel.money import Money
 
@@ -21,7 +21,7 @@ class Listed:
     asked: ClassVar[list[date]] = []
     away: ClassVar[bool] = False
 
-    def listing(self, day: date) -> Iterable[Movement]:
+    def listing(self, day: date, asked: Iterable[Asked]) -> Iterable[Movement]:
         self.asked.append(day)
         if Listed.away:
             raise Temporary("away")

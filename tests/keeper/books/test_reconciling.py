@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from lineaviva.keeper.books import queries
 from lineaviva.keeper.books.models import Difference, Posting, Reconciliation, StatementLine
 from lineaviva.keeper.payments import reconciling
 from lineaviva.keeper.payments.models import PaymentAttempt, Refund
+from lineaviva.keeper.payments.ports import Asked, Movement
 from lineaviva.keeper.payments.posting import disagreement
 from lineaviva.keeper.payments.reconciling import difference_settle
 from lineaviva.kernel import agenda
@@ -242,6 +243,25 @@ def test_fees_payouts_and_disputes_are_posted_as_of_their_time(days: Days) -> No
     first, second = agenda.stuck()
     assert "-5.00 EUR on 2026-11-22 by dispute dp_1" in first.stuck_reason
     assert "answer it there before its time is over" in second.stuck_reason
+
+
+class Telling(Listed):
+    """A provider that is asked piece by piece: it tells whatever it knows, of any day."""
+
+    def listing(self, day: date, asked: Iterable[Asked]) -> Iterable[Movement]:
+        return list(self.lines)
+
+
+def test_a_line_that_is_told_late_is_compared_when_it_comes(days: Days, settings: Any) -> None:
+    settings.PAYMENT_PROVIDERS = {**settings.PAYMENT_PROVIDERS, "stripe": "tests.keeper.books.test_reconciling.Telling"}
+    listed(paid(days))
+    days.pass_by(3)
+    assert filed() == []
+    old = days.now - timedelta(days=9)
+    lists("charge", 700, old, ref="ch_old")
+    days.pass_by()
+    assert [(kind, theirs, state) for kind, _about, _ours, theirs, state in filed()] == [("extra", 700, "open")]
+    assert Difference.objects.get().day == old.date()
 
 
 # --- they differ --------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from lineaviva.kernel.errors import InvalidInput
 from lineaviva.kernel.money import Money
 
 NAMES = ["provider:stripe", "till:cash", "wallet:17", "sales:single_stage", "fees:paypal", "bank", "held", "losses"]
+NAMES += ["vouchers", "given_away", "breakage", "owner"]
 
 
 @pytest.mark.parametrize("account", [*NAMES, "difference"])

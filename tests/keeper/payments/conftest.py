@@ -24,6 +24,9 @@ from tests.keeper.orders import factories
 from tests.patience import until
 from tests.sandbox.provider.process import API_KEY, PAYPAL, WEBHOOK_SECRET, Bank, Shop, http
 
+# What fails there says why, as in a test's own file.
+pytest.register_assert_rewrite("tests.keeper.payments.stage", "tests.keeper.payments.truth")
+
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:

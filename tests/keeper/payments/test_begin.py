@@ -86,9 +86,9 @@ def test_there_is_no_such_way_to_pay(till: Till) -> None:
 
 @pytest.mark.parametrize(("name", "key"), [("stripe", "STRIPE_API_KEY"), ("paypal", "PAYPAL_SECRET")])
 def test_without_its_key_a_way_to_pay_is_switched_off(till: Till, settings: Any, name: str, key: str) -> None:
-    assert providers() == ["stripe", "paypal", "cash"]
+    assert providers() == ["stripe", "paypal", "cash", "wallet"]
     setattr(settings, key, "")
-    assert providers() == [other for other in ("stripe", "paypal", "cash") if other != name]
+    assert providers() == [other for other in ("stripe", "paypal", "cash", "wallet") if other != name]
     with pytest.raises(Conflict) as refusal:
         till.begin(till.order(), name)
     assert refusal.value.code == "provider_off"

@@ -12,6 +12,7 @@ from lineaviva.keeper.orders.models import ProductOrder
 from lineaviva.keeper.payments.models import InboxEvent, Refund
 from lineaviva.keeper.payments.queries import money_balance, paying_attempt
 from lineaviva.keeper.payments.refunding import refund_confirm, refund_request
+from lineaviva.keeper.payments.returning import urls_of
 from lineaviva.sandbox import person
 from tests import factories
 from tests.keeper.payments.conftest import Till, balance, busy, state
@@ -32,7 +33,8 @@ def test_approved_it_is_collected_as_soon_as_paypal_tells(till: Till) -> None:
     attempt = till.begin(order, "paypal")
     page = person.approve(attempt.redirect_url, payer="webhook_twice")
     assert page.url.copy_with(query=None) == f"{till.shop.url}/orders/{order.code}/"
-    assert dict(page.url.params) == {"from": "payment", "token": attempt.provider_ref, "PayerID": "PRETEND7PAYER"}
+    ours = httpx.URL(urls_of(attempt).success).params
+    assert dict(page.url.params) == {**ours, "token": attempt.provider_ref, "PayerID": "PRETEND7PAYER"}
     till.told("CHECKOUT.ORDER.APPROVED", times=2)
     till.look()
     assert (state(order), state(attempt)) == ("paid", "succeeded")
@@ -41,6 +43,7 @@ def test_approved_it_is_collected_as_soon_as_paypal_tells(till: Till) -> None:
     assert InboxEvent.objects.filter(source="paypal", state="handled").count() == 2
     [charge] = till.bank.money()["charges"]
     assert (charge["id"], charge["order"], charge["key"]) == (attempt.charge_ref, order.code, attempt.idempotency_key)
+    assert len(attempt.card_fingerprint) == 64
     assert money_balance() == balance(collected=500, held=500)
 
 

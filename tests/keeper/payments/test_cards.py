@@ -9,6 +9,7 @@ import pytest
 
 from lineaviva.keeper.orders.actions import order_activate
 from lineaviva.keeper.orders.models import ProductOrder
+from lineaviva.keeper.payments import returning
 from lineaviva.keeper.payments.errors import REASONS
 from lineaviva.keeper.payments.models import InboxEvent, Refund
 from lineaviva.keeper.payments.queries import money_balance, paying_attempt
@@ -34,7 +35,7 @@ def test_a_card_that_pays(till: Till, card: str) -> None:
     assert attempt.idempotency_key == f"pay:{order.code}:1"
 
     page = till.pay(attempt, NUMBER[card])
-    assert str(page.url) == f"{till.shop.url}/orders/{order.code}/?from=payment"
+    assert str(page.url) == returning.urls_of(attempt).success
 
     till.told("checkout.session.completed")
     till.look()
@@ -43,6 +44,7 @@ def test_a_card_that_pays(till: Till, card: str) -> None:
     assert paying_attempt(order) == attempt
     charge = till.bank.money()["charges"][0]
     assert (charge["id"], charge["order"], charge["key"]) == (attempt.charge_ref, order.code, attempt.idempotency_key)
+    assert len(attempt.card_fingerprint) == 64
     assert money_balance() == balance(collected=500, held=500)
 
 

@@ -376,7 +376,14 @@ def test_it_is_asked_whether_it_sent_a_webhook(paypal: Canned) -> None:
         ),
         ("PAYMENT.CAPTURE.REFUNDED", {"id": "1R2"}, "refund", "1R2"),
         ("PAYMENT.REFUND.FAILED", {"id": "1R2"}, "refund", "1R2"),
-        ("CUSTOMER.DISPUTE.CREATED", {"dispute_id": "PP-1"}, "nothing", ""),
+        ("PAYMENT.CAPTURE.REVERSED", {"id": "1R2"}, "refund", "1R2"),
+        # An invoice, or a button of somebody's: there is no order.
+        ("PAYMENT.CAPTURE.COMPLETED", {"id": "3C6"}, "capture", "3C6"),
+        ("PAYMENT.CAPTURE.COMPLETED", {"id": "3C6", "supplementary_data": None}, "capture", "3C6"),
+        ("CUSTOMER.DISPUTE.CREATED", {"dispute_id": "PP-1"}, "dispute", "PP-1"),
+        ("VAULT.PAYMENT-TOKEN.DELETED", {"id": "8kk8451t"}, "method", "8kk8451t"),
+        ("VAULT.PAYMENT-TOKEN.CREATED", {"id": "8kk8451t"}, "nothing", ""),
+        ("CUSTOMER.ACCOUNT.CREATED", {"id": "x"}, "nothing", ""),
     ],
 )
 def test_what_a_webhook_is_about(paypal: Canned, kind: str, resource: Any, about: str, reference: str) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
 
-from lineaviva.keeper.payments.ports import Bill, Return, Urls
+from lineaviva.keeper.payments.ports import Bill, Card, Return, Urls
 from lineaviva.keeper.payments.stripe.adapter import StripeProvider
 from lineaviva.keeper.payments.stripe.answers import refund_status_of, status_of
 from lineaviva.keeper.payments.stripe.listing import movement_of
@@ -134,6 +135,40 @@ def test_a_session_as_it_is_sent(canned: Canned) -> None:
         "payment_intent_data": {"description": "K2M7F5PW: 門號 …1234，訂單 K2M7F5PW", "metadata": metadata},
         "expires_at": int((NOON + timedelta(hours=1)).timestamp()),
     }
+
+
+def test_a_session_whose_card_is_kept(canned: Canned) -> None:
+    canned.answer(200, {"id": "cs_1", "object": "checkout.session", "url": "http://pay.test/cs_1"})
+    for bill in (BILL, replace(BILL, keep=True)):
+        StripeProvider().begin(bill, URLS)
+    plain, kept = (as_types(form, {"unit_amount", "quantity", "expires_at"}) for *_, form in canned.asked)
+    check_request("/v1/checkout/sessions", kept)
+    assert kept.pop("customer_creation") == "always"
+    assert kept["payment_intent_data"].pop("setup_future_usage") == "off_session"
+    assert kept == plain
+
+
+INTENT = {
+    "setup_future_usage": "off_session",
+    "customer": "cus_1",
+    "payment_method": {"id": "pm_1", "card": {"brand": "visa", "last4": "4242", "exp_year": 2028, "exp_month": 2}},
+}
+
+
+@pytest.mark.parametrize(
+    ("intent", "kept"),
+    [
+        (INTENT, Card("cus_1", "pm_1", "visa", "4242", date(2028, 2, 29))),
+        ({**INTENT, "setup_future_usage": None}, None),
+        ({**INTENT, "customer": None}, None),
+        ({**INTENT, "payment_method": "pm_1"}, None),
+        ({**INTENT, "payment_method": {"id": "pm_1", "type": "sepa_debit"}}, None),
+    ],
+)
+def test_the_card_that_was_kept(intent: dict[str, Any], kept: Card | None) -> None:
+    paid = {"id": "cs_1", "payment_status": "paid", "amount_total": 500, "currency": "eur", "status": "complete"}
+    assert status_of({**paid, "payment_intent": intent}).kept == kept
+    assert status_of({**paid, "payment_status": "unpaid", "payment_intent": intent}).kept is None
 
 
 def test_all_that_the_account_offers_is_asked_for_by_naming_nothing(canned: Canned, settings: Any) -> None:

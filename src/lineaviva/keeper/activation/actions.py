@@ -149,6 +149,46 @@ def activation_fail(*, activation: Activation, result: Result, now: datetime) ->
     return activation
 
 
+class _Begun(Exception):
+    """An activation appeared before its order was locked."""
+
+
+@transaction.atomic
+def order_call_off(*, order: ProductOrder, reason: str, now: datetime) -> ProductOrder:
+    """A paid order is given up before its operator hears of it: it fails, and its money is asked back.
+
+    `reason` is written at the order and its refund. Raises Conflict (activation_begun) where the request may have gone
+    out or a profile is being ordered, and where the order is not paid.
+    """
+    activation = activation_of(order)
+    if activation is None:
+        try:
+            with transaction.atomic():  # so that the order is let go where its activation is to be locked before it
+                return _fail_unbegun(order, reason, now)
+        except _Begun:
+            activation = Activation.objects.get(order=order)
+    row = _locked(activation)
+    if rules.begun(row.state, sends=row.sends, with_profile=row.order.with_profile):
+        raise errors.begun()
+    _finish(row, ActivationState.FAILED, Result("failed", reason=reason), now)
+    return _give_up(row.order, reason, now)
+
+
+def _fail_unbegun(order: ProductOrder, reason: str, now: datetime) -> ProductOrder:
+    order = agenda.locked(ProductOrder, order.pk)
+    if Activation.objects.filter(order=order.pk).exists():
+        raise _Begun
+    return _give_up(order, reason, now)
+
+
+def _give_up(order: ProductOrder, reason: str, now: datetime) -> ProductOrder:
+    order = order_fail(order=order, reason=reason, now=now)
+    attempt = paying_attempt(order)
+    if attempt is not None:
+        refund_request(attempt=attempt, reason=reason, now=now)
+    return order
+
+
 @transaction.atomic
 def activation_decide(
     *, code: str, outcome: Literal["succeeded", "failed"], reference: str, by: User, now: datetime
@@ -184,4 +224,7 @@ def _finish(activation: Activation, state: ActivationState, result: Result, now:
     activation.operator_reference = result.operator_reference[:120]
     activation.reason = result.reason[:200]
     activation.finished_at, activation.look_at, activation.stuck_reason = now, None, ""
-    activation.save(update_fields=["state", "operator_reference", "reason", "finished_at", "look_at", "stuck_reason"])
+    if result.charged:
+        activation.charged_minor, activation.charged_currency = result.charged.minor, result.charged.currency
+    names = ("state", "operator_reference", "reason", "finished_at", "look_at", "stuck_reason")
+    activation.save(update_fields=[*names, "charged_minor", "charged_currency"])

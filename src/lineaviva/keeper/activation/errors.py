@@ -16,3 +16,8 @@ def decided() -> Conflict:
 
 def not_stuck() -> Conflict:
     return Conflict(_("This order does not wait for a person to decide about it."), code="activation_not_stuck")
+
+
+def begun() -> Conflict:
+    message = _("The operator may know of this order already. If it refuses, the money goes back by itself.")
+    return Conflict(message, code="activation_begun")

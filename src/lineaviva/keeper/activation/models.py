@@ -29,6 +29,9 @@ class Activation(AgendaRow):
     state = models.CharField(max_length=10, choices=ActivationState.choices, default=ActivationState.WAITING)
     operator_reference = models.CharField(max_length=120, blank=True)
     reason = models.CharField(max_length=200, blank=True)
+    # What the operator or aggregator charged our account there, where it said so; in minor units.
+    charged_minor = models.BigIntegerField(null=True, blank=True)
+    charged_currency = models.CharField(max_length=3, blank=True, default="", db_default="")
     # How often it went out (above one only where the operator said that it never arrived), and how often the operator
     # was asked about the last of them.
     sends = models.PositiveSmallIntegerField(default=0)

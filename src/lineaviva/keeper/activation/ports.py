@@ -10,6 +10,8 @@ from typing import Literal, Protocol
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from lineaviva.kernel.money import Money
+
 # pending: the operator has it and has not decided. unknown: nobody can say whether it was done.
 # not_found: the operator answered that it has nothing by our reference; only `look` says so.
 State = Literal["succeeded", "failed", "pending", "unknown", "not_found"]
@@ -36,7 +38,8 @@ class Result:
     """How it stands. `done_at` is by the operator's clock; `dates` are the line's, as the operator counts them.
 
     `reason` is the operator's own sentence, in its language. `dates`: full_service_until, receive_only_until,
-    number_kept_until, plan_until; those that it does not tell are not there.
+    number_kept_until, plan_until; those that it does not tell are not there. `charged` is what our account there paid
+    for it, where that was told.
     """
 
     state: State
@@ -44,6 +47,7 @@ class Result:
     reason: str = ""
     done_at: datetime | None = None
     dates: Mapping[str, date] = field(default_factory=dict)
+    charged: Money | None = None
 
 
 class Gateway(Protocol):

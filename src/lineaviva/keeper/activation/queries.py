@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from lineaviva.keeper.activation import rules
 from lineaviva.keeper.activation.models import Activation
 from lineaviva.keeper.activation.ports import Request
 from lineaviva.keeper.lines.models import Line
@@ -16,6 +17,12 @@ DATES = ("full_service_until", "receive_only_until", "number_kept_until")
 def activation_of(order: ProductOrder) -> Activation | None:
     """The order's activation, or None before it was paid."""
     return next(iter(Activation.objects.filter(order=order)), None)
+
+
+def is_begun(order: ProductOrder) -> bool:
+    """Whether the operator may know of this order already; see `rules.begun`."""
+    found = activation_of(order)
+    return found is not None and rules.begun(found.state, sends=found.sends, with_profile=order.with_profile)
 
 
 def request_of(activation: Activation) -> Request:

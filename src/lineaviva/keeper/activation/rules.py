@@ -108,3 +108,8 @@ def handed_over(state: str, *, reference: str, sends: int) -> str:
         f"The operator has not told what became of {reference}. "
         "Ask the operator, then decide: activated or refused. Do not refund before that."
     )
+
+
+def begun(state: str, *, sends: int, with_profile: bool) -> bool:
+    """Whether the operator may know of an activation, or a profile is being ordered for it: no way back on our own."""
+    return state != "waiting" or sends > 0 or with_profile

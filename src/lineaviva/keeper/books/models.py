@@ -24,6 +24,7 @@ class Kind(models.TextChoices):
     FEE = "fee"  # what a provider takes for its work
     PAYOUT = "payout"  # a provider hands our money to the bank
     DISPUTE = "dispute"  # a payer's bank took money back, or gave it again
+    VOUCHER = "voucher"  # vouchers were sold, redeemed, made void, or expired
     CORRECTION = "correction"  # by a person, with a reason
 
 

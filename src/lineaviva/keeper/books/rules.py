@@ -4,7 +4,9 @@ provider:<name>   what lies at a payment provider          sales:<VAT kind>   wh
 till:<name>       cash                                     fees:<provider>    what providers took
 wallet:<user>     what we owe to a prepaid wallet          losses             disputes that were lost
 held              paid for and not delivered: we owe it    difference         found by no one's fault yet
-bank              paid out to us
+bank              paid out to us                           vouchers           sold and not redeemed: we owe it
+owner             what the owner paid an operator or       given_away         vouchers and balance that nobody paid for
+                  aggregator directly                      breakage           vouchers that expired
 """
 
 from __future__ import annotations
@@ -20,9 +22,13 @@ from lineaviva.kernel.errors import InvalidInput
 from lineaviva.kernel.money import Money
 
 HELD, BANK, LOSSES, DIFFERENCE = "held", "bank", "losses", "difference"
+VOUCHERS, GIVEN_AWAY, BREAKAGE, OWNER = "vouchers", "given_away", "breakage", "owner"
 TILL = "till:cash"
-SALES = "sales:"
-_CHART = re.compile(r"(provider|till|wallet|sales|fees):[a-z0-9_.-]{1,30}|bank|held|losses|difference")
+SALES, WALLETS = "sales:", "wallet:"
+_CHART = re.compile(
+    r"(provider|till|wallet|sales|fees):[a-z0-9_.-]{1,30}"
+    r"|bank|held|losses|difference|vouchers|given_away|breakage|owner"
+)
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 
 Entries = Mapping[str, Money]
@@ -35,7 +41,11 @@ def known(account: str) -> bool:
 
 def place(provider: str) -> str:
     """Where money lies that came by this provider."""
-    return TILL if provider == "cash" else f"provider:{provider}"
+    return {"cash": TILL, "account": OWNER}.get(provider, f"provider:{provider}")
+
+
+def wallet(user_id: int) -> str:
+    return f"{WALLETS}{user_id}"
 
 
 def sales(vat_kind: str) -> str:

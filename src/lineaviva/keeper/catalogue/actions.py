@@ -8,7 +8,7 @@ from django.db import transaction
 
 from lineaviva import rulebook
 from lineaviva.keeper.accounts.models import User
-from lineaviva.keeper.catalogue import errors, queries, rules
+from lineaviva.keeper.catalogue import codes, errors, queries, rules
 from lineaviva.keeper.catalogue.merging import listing_write
 from lineaviva.keeper.catalogue.models import CatalogueSource, Offering, Promotion, Quote
 from lineaviva.keeper.catalogue.ports import reader_for
@@ -62,15 +62,29 @@ def promotion_add(
     off_percent: int = 0,
     offering: Offering | None = None,
     conditions: dict[str, object] | None = None,
+    code: str = "",
+    uses_most: int | None = None,
+    person_most: int | None = None,
 ) -> Promotion:
-    """A promotion of ours, from `valid_from` to just before `valid_until`. Raises InvalidInput; Conflict: key taken."""
-    rulebook.operator(operator)
+    """A promotion of ours, from `valid_from` to just before `valid_until`.
+
+    With a `code` it counts for those who type that, for every operator where `operator` is empty, and at most so often
+    in all and for one person. Raises InvalidInput; Conflict: key or code taken.
+    """
+    if operator or not code:
+        rulebook.operator(operator)
     _check_terms(off_minor, off_percent, valid_from, valid_until, conditions or {})
+    wanted = _check_code(code, uses_most, person_most)
     if offering is not None and offering.operator != operator:
         raise errors.wrong_operator()
+    if wanted and Promotion.objects.filter(code=wanted).exclude(key=f"{operator}:{key}").exists():
+        raise Conflict(f"There is already a promotion with the code {wanted}.", code="promotion_code_exists")
     promotion, made = Promotion.objects.get_or_create(
         key=f"{operator}:{key}",
         defaults={
+            "code": wanted,
+            "uses_most": uses_most,
+            "person_most": person_most,
             "operator": operator,
             "offering": offering,
             "name": name,
@@ -98,17 +112,32 @@ def _check_terms(
         raise InvalidInput(f"Unknown condition: {', '.join(sorted(unknown))}.", code="condition_unknown")
 
 
+def _check_code(code: str, uses_most: int | None, person_most: int | None) -> str:
+    """The code as it is kept. Raises InvalidInput."""
+    wanted = rules.code_read(code)
+    if code and not wanted:
+        raise InvalidInput("A code has 3 to 30 letters and digits.", code="promotion_code_invalid", field="code")
+    limits = [most for most in (uses_most, person_most) if most is not None]
+    if any(most < 1 for most in limits) or (limits and not wanted):
+        raise InvalidInput("Only a code is limited in number, to one use or more.", code="promotion_limit_invalid")
+    return wanted
+
+
 @transaction.atomic
-def quote_make(*, line: Line, offering: Offering, by: User | None, now: datetime) -> Quote:
+def quote_make(*, line: Line, offering: Offering, by: User | None, now: datetime, code: str = "") -> Quote:
     """The price of `offering` for `line` with the best promotion that applies, held for 30 minutes.
 
-    Raises InvalidInput (another operator's offering) or Conflict (withdrawn, not sold here, price not known, line
-    removed or lost).
+    A promotion's `code` adds one to these. Raises InvalidInput (another operator's offering) or Conflict (withdrawn,
+    not sold here, price not known, line removed or lost), and what `code_terms` raises.
     """
     line = agenda.locked(Line, line.pk)
     offering = Offering.objects.get(pk=offering.pk)
     price = _price_to_quote(line, offering, now)
     terms, off = queries.best_promotion(line=line, offering=offering, now=now)
+    if code:
+        typed = codes.code_terms(code=code, line=line, offering=offering, by=by, now=now)
+        if rules.discount(typed, price) > off:
+            terms, off = typed, rules.discount(typed, price)
     return Quote.objects.create(
         line=line,
         offering=offering,
@@ -143,7 +172,8 @@ def _price_to_quote(line: Line, offering: Offering, now: datetime) -> int:
 def quote_use(*, quote: Quote, now: datetime) -> Quote:
     """Mark the quote as taken by an order, in the order's own transaction; taken already: quiet.
 
-    Raises Conflict when its time is over, or when its promotion counts once per line and another order took it.
+    Raises Conflict when its time is over, or when its promotion counts once per line and another order took it, or so
+    often and others took it.
     """
     # The line is the lock: two quotes with one promotion for one line must not both be taken.
     agenda.locked(Line, quote.line_id)
@@ -155,6 +185,10 @@ def quote_use(*, quote: Quote, now: datetime) -> Quote:
     promotion = quote.promotion
     if promotion and promotion.conditions.get("once_per_line") and queries.promotion_used(promotion, quote.line_id):
         raise errors.promotion_used()
+    if promotion and (promotion.uses_most is not None or promotion.person_most is not None):
+        # Orders of several lines meet here, where each line's lock is of no use.
+        promotion = Promotion.objects.select_for_update().get(pk=promotion.pk)
+        codes.uses_check(promotion, quote.asked_by_id, but=quote)
     quote.used_at = now
     quote.save(update_fields=["used_at"])
     return quote

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_noop as _
 
-from lineaviva.kernel.errors import Conflict, InvalidInput
+from lineaviva.kernel.errors import Conflict, InvalidInput, NotFound
 
 
 def wrong_operator() -> InvalidInput:
@@ -41,3 +41,27 @@ def quote_expired() -> Conflict:
 def promotion_used() -> Conflict:
     message = _("This promotion counts once for a line and was used already.")
     return Conflict(message, code="promotion_used")
+
+
+def code_unknown() -> NotFound:
+    return NotFound(_("There is no such promotion code."), code="promotion_unknown", field="code")
+
+
+def code_not_now() -> Conflict:
+    message = _("This promotion code is not good at this time.")
+    return Conflict(message, code="promotion_not_now", field="code")
+
+
+def code_not_for_this() -> Conflict:
+    message = _("This promotion code is not for what you have chosen.")
+    return Conflict(message, code="promotion_not_for_this", field="code")
+
+
+def code_used_up() -> Conflict:
+    message = _("This promotion code has been used as often as it may be.")
+    return Conflict(message, code="promotion_used_up", field="code")
+
+
+def code_used_by_you() -> Conflict:
+    message = _("You have used this promotion code already.")
+    return Conflict(message, code="promotion_used_by_you", field="code")

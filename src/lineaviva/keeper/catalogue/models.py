@@ -62,10 +62,16 @@ class Offering(models.Model):
 
 
 class Promotion(models.Model):
-    """A period, its conditions and what it takes off. Applied by the quote only."""
+    """A period, its conditions and what it takes off. Applied by the quote only.
+
+    With a `code` it is for those who type that, and may be limited in number: a use is a quote that an order took.
+    """
 
     key = models.CharField(max_length=120, unique=True)
-    operator = models.CharField(max_length=24, db_index=True)
+    operator = models.CharField(max_length=24, db_index=True)  # empty, with a code only: every operator
+    code = models.CharField(max_length=30, blank=True, default="", db_default="")  # as rules.code_read gives it
+    uses_most = models.PositiveIntegerField(null=True, blank=True)
+    person_most = models.PositiveSmallIntegerField(null=True, blank=True)
     # None: every offering of the operator.
     offering = models.ForeignKey(Offering, on_delete=models.CASCADE, null=True, related_name="promotions")
     name = models.CharField(max_length=120)
@@ -82,7 +88,8 @@ class Promotion(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=models.Q(off_minor__gte=0, off_percent__lte=100), name="promotion_takes_off"
-            )
+            ),
+            models.UniqueConstraint(fields=["code"], condition=~models.Q(code=""), name="promotion_code_once"),
         ]
 
     def __str__(self) -> str:
@@ -106,6 +113,13 @@ class Quote(models.Model):
     used_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        indexes: ClassVar = [
+            models.Index(
+                fields=["promotion", "asked_by"],
+                condition=models.Q(used_at__isnull=False, promotion__isnull=False),
+                name="quotes_that_used",
+            )
+        ]
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=models.Q(

@@ -74,7 +74,7 @@ def promotion_used(promotion: Promotion, line_id: int) -> bool:
 
 
 def best_promotion(*, line: Line, offering: Offering, now: datetime) -> tuple[Terms | None, int]:
-    """The promotion that takes most off `offering` for `line` at `now`, and how much (minor units)."""
+    """The promotion without a code that takes most off `offering` for `line` at `now`, and how much (minor units)."""
     if offering.price_minor is None:
         return None, 0
     return _best(line, offering, _promotions_now(offering.operator, now), now)
@@ -82,17 +82,20 @@ def best_promotion(*, line: Line, offering: Offering, now: datetime) -> tuple[Te
 
 def _promotions_now(operator: str, now: datetime) -> list[Promotion]:
     return list(
-        Promotion.objects.filter(Q(valid_until=None) | Q(valid_until__gt=now), operator=operator, valid_from__lte=now)
+        Promotion.objects.filter(
+            Q(valid_until=None) | Q(valid_until__gt=now), operator=operator, code="", valid_from__lte=now
+        )
     )
 
 
 def _best(line: Line, offering: Offering, open_ones: list[Promotion], now: datetime) -> tuple[Terms | None, int]:
     """Of an operator's promotions those count that are for this offering or for all."""
-    terms = [_terms(one, line) for one in open_ones if one.offering_id in {None, offering.pk}]
+    terms = [terms_of(one, line) for one in open_ones if one.offering_id in {None, offering.pk}]
     return rules.best(terms, price_minor=offering.price_minor or 0, sim_type=line.sim_type, now=now)
 
 
-def _terms(promotion: Promotion, line: Line) -> Terms:
+def terms_of(promotion: Promotion, line: Line) -> Terms:
+    """A promotion as it stands towards one line."""
     return Terms(
         key=promotion.key,
         valid_from=promotion.valid_from,

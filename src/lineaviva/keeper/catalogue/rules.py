@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -74,6 +76,15 @@ def _with_facts(draft: Draft, known: Draft) -> Draft:
 
 
 # --- promotions ---------------------------------------------------------------------------------------------------
+
+CODE = re.compile(r"[A-Z0-9]{3,30}")
+_SEPARATORS = re.compile(r"[\s\-–—.·_]+")
+
+
+def code_read(text: str) -> str:
+    """A promotion's code as typed by a person: in any case, with spaces, dashes or full-width letters; "" for none."""
+    code = _SEPARATORS.sub("", unicodedata.normalize("NFKC", text)).upper()
+    return code if CODE.fullmatch(code) else ""
 
 
 @dataclass(frozen=True)

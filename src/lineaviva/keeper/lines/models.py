@@ -29,7 +29,8 @@ class Line(AgendaRow):
 
     `extended_on` is the day of the last event that extends the line, taken from its LineEvents. `state`,
     `next_deadline_on` and `days_left` on pages follow from it and the rulebook; the stored `state` and
-    `next_deadline_on` exist only to sort and filter, and are rewritten each time the line is looked at.
+    `next_deadline_on` exist only to sort and filter, and are rewritten each time the line is looked at. `renews_on` is
+    a date for which a later step renews the line by itself; None: that is up to its holder.
     """
 
     holder = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="lines")
@@ -44,6 +45,7 @@ class Line(AgendaRow):
     auto_renew = models.BooleanField(default=False)
     extended_on = models.DateField(null=True, blank=True)
     next_deadline_on = models.DateField(null=True, blank=True)
+    renews_on = models.DateField(null=True, blank=True)
     state = models.CharField(max_length=16, choices=LineState.choices, default=LineState.UNKNOWN)
     created_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True, blank=True)

@@ -17,7 +17,7 @@ from lineaviva.keeper.catalogue.models import Quote
 from lineaviva.keeper.lines.models import Line, SimType
 from lineaviva.keeper.lines.queries import line_deadlines, require_right
 from lineaviva.keeper.orders import errors, rules
-from lineaviva.keeper.orders.models import OrderState, ProductOrder
+from lineaviva.keeper.orders.models import OrderedNumber, OrderState, ProductOrder
 from lineaviva.keeper.orders.queries import STAFF, limit_reached
 from lineaviva.kernel import agenda
 from lineaviva.kernel.clock import rome_date
@@ -47,11 +47,20 @@ def order_place(*, quote: Quote, by: User, language: str, with_profile: bool = F
     waiting = _waiting(quote, by, now)
     if waiting is not None:
         return _wished(waiting, with_profile)
+    _number_hold(line.msisdn)
     reached = limit_reached(msisdn=line.msisdn, amount=Money(quote.total_minor, quote.currency), now=now)
     if reached:
         raise errors.LimitReached(reached)
     quote = quote_use(quote=quote, now=now)
     return _with_a_code({**_facts(quote, line, by, language, now), "with_profile": with_profile})
+
+
+def _number_hold(msisdn: str) -> None:
+    """Whoever else orders for this number, from another holder's list, is counted after us."""
+    held = OrderedNumber.objects.select_for_update().filter(pk=msisdn)
+    if not held:
+        OrderedNumber.objects.bulk_create([OrderedNumber(msisdn=msisdn)], ignore_conflicts=True)
+        OrderedNumber.objects.select_for_update().get(pk=msisdn)
 
 
 def _wished(order: ProductOrder, with_profile: bool) -> ProductOrder:

@@ -57,3 +57,4 @@ class LimitReached(Conflict):
         status = 409 if reached.until is None else 429
         super().__init__(message, code=f"order_limit_{reached.which}", field="quote", status=status)
         self.reached = reached
+        self.until = reached.until

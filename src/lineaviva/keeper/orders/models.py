@@ -60,3 +60,12 @@ class ProductOrder(AgendaRow):
 
     def __str__(self) -> str:
         return self.code
+
+
+class OrderedNumber(models.Model):
+    """A number for which something was ordered: whoever counts what was ordered for it holds this row meanwhile.
+
+    The number may stand on several holders' lists, so that none of its lines can be the lock.
+    """
+
+    msisdn = models.CharField(max_length=16, primary_key=True)

@@ -109,7 +109,12 @@ def limit_reached(
     """Whether an order of `minor` more is too much. `known`: an order for this number has become active before."""
     if not known and minor + sum(one.minor for one in ordered) > limits.first:
         return Reached("first", limits.first)
-    spans: list[tuple[Literal["day", "week"], int, timedelta]] = [("week", limits.week, WEEK), ("day", limits.day, DAY)]
+    return amount_reached(minor, ordered, day=limits.day, week=limits.week, now=now)
+
+
+def amount_reached(minor: int, ordered: Sequence[Ordered], *, day: int, week: int, now: datetime) -> Reached | None:
+    """Whether `minor` more than what was `ordered` is more than `week` within 7 days, or `day` within 24 hours."""
+    spans: list[tuple[Literal["day", "week"], int, timedelta]] = [("week", week, WEEK), ("day", day, DAY)]
     for which, most, span in spans:
         within = sorted((one for one in ordered if one.at > now - span), key=lambda one: one.at)
         over = minor + sum(one.minor for one in within) - most

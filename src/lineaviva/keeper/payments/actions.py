@@ -1,11 +1,12 @@
 """Writes of payments; refunding.py has those of money that goes back.
 
-Rows are locked in one order: the order first, then its attempt, then the refund.
+Rows are locked in one order: the order first, its placer, its line, then its attempt, then the refund. Who holds a
+card's row waits for nothing but a line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -20,13 +21,15 @@ from django.utils.translation import gettext as _
 from lineaviva.keeper.accounts.actions import audit
 from lineaviva.keeper.accounts.models import Role, User
 from lineaviva.keeper.accounts.queries import require_role
-from lineaviva.keeper.orders.actions import order_expire, order_pay
+from lineaviva.keeper.orders.actions import order_expire, order_fail, order_pay
 from lineaviva.keeper.orders.models import OrderState, ProductOrder
 from lineaviva.keeper.orders.queries import order_by_code
-from lineaviva.keeper.payments import errors, posting, reconciling, rules
-from lineaviva.keeper.payments.models import AttemptState, InboxEvent, PaymentAttempt
-from lineaviva.keeper.payments.ports import Bill, Status, Urls, provider
+from lineaviva.keeper.payments import errors, posting, reconciling, returning, rules, screening
+from lineaviva.keeper.payments.keeping import keep_ask, keep_end, keep_words
+from lineaviva.keeper.payments.models import AttemptState, InboxEvent, PaymentAttempt, SavedMethod
+from lineaviva.keeper.payments.ports import AtOnce, Bill, Status, keepers, provider
 from lineaviva.keeper.payments.refunding import attempt_locked, refund_request
+from lineaviva.keeper.payments.velocity import Full
 from lineaviva.kernel import agenda
 from lineaviva.kernel.errors import NeedsPerson, Permanent, Temporary
 from lineaviva.kernel.mask import masked
@@ -35,21 +38,34 @@ from lineaviva.kernel.money import Money
 log = structlog.get_logger()
 
 
-def payment_begin(*, order: ProductOrder, provider: str, now: datetime) -> PaymentAttempt:
+def payment_begin(
+    *, order: ProductOrder, provider: str, now: datetime, beside: Collection[str] = (), keep: str | None = None
+) -> PaymentAttempt:
     """The attempt by which `order` is being paid: the open one, else a new one; any number of clicks give the same.
 
-    An open attempt by another provider, or one whose time is over, is closed first, at its provider. The attempt that
-    comes back is open (with `redirect_url` once the provider has answered; until then the agenda goes on asking), or
-    failed (`reason`), or succeeded where the money was here already. Raises InvalidInput (no such provider) and
-    Conflict (order closed, provider switched off, the first payment is not certainly closed). Not to be called inside
-    a transaction: the row must be there before the provider is asked.
+    `keep` names the words by which the payer agreed that their card is kept; "": they did not; None: as before. An open
+    attempt by another provider, one whose time is over, or one begun with another wish about the card is closed first,
+    at its provider. `beside` are the codes of other orders of the line that are being paid and that the payer has been
+    told of.
+
+    The attempt that comes back is open (with `redirect_url` once the provider has answered; until then the agenda goes
+    on asking), or failed (`reason`), or succeeded where the money was here already. Raises InvalidInput (no such
+    provider), VelocityReached (too much, or too often, for now), LineBeingRenewed (by an order that is not in
+    `beside`), and Conflict (order closed, provider switched off, the first payment is not certainly closed). Not to be
+    called inside a transaction: the row must be there before the provider is asked.
     """
-    attempt = _open_or_new(order, provider, now)
+    keep = keep if provider in keepers() else None
+    attempt = attempt_open(order, provider, now, beside=beside, keep=keep or "")
+    if attempt.state == AttemptState.OPEN and attempt.saved_id:
+        if attempt.provider != provider:
+            raise errors.in_progress()
+        return attempt  # a saved card is being charged: its end is a matter of seconds, or of the agenda
     over = attempt.expires_at <= now
-    if attempt.state == AttemptState.OPEN and (over or attempt.provider != provider):
+    otherwise = attempt.provider != provider or (keep is not None and keep_words(attempt) != keep)
+    if attempt.state == AttemptState.OPEN and (over or otherwise):
         attempt = _give_up(attempt, "not_paid_in_time" if over else "given_up", now)
         if attempt.state != AttemptState.SUCCEEDED:
-            attempt = _open_or_new(order, provider, now)
+            attempt = attempt_open(order, provider, now, beside=beside, keep=keep or "")
     if attempt.state == AttemptState.OPEN and not attempt.provider_ref:
         try:
             return attempt_reach(attempt=attempt, now=now)
@@ -58,8 +74,20 @@ def payment_begin(*, order: ProductOrder, provider: str, now: datetime) -> Payme
     return attempt
 
 
-def _open_or_new(order: ProductOrder, name: str, now: datetime) -> PaymentAttempt:
-    """The attempt that is open or has paid the order, else a new one, committed before anybody outside hears of it."""
+def attempt_open(
+    order: ProductOrder,
+    name: str,
+    now: datetime,
+    *,
+    saved: SavedMethod | None = None,
+    beside: Collection[str] = (),
+    keep: str = "",
+) -> PaymentAttempt:
+    """The attempt that is open or has paid the order, else a new one, committed before anybody outside hears of it.
+
+    A new one charges `saved`, where that is given, and keeps the card where `keep` names the words. Raises InvalidInput
+    and Conflict as `payment_begin`.
+    """
     port = provider(name)
     with transaction.atomic():
         # What the bill names never changes, and the caller has it already.
@@ -77,10 +105,15 @@ def _open_or_new(order: ProductOrder, name: str, now: datetime) -> PaymentAttemp
             return waiting
         if not port.configured:
             raise errors.provider_off()
+        card = saved.card_fingerprint if saved else ""
+        screening.require_room(order=order, provider=name, card=card, now=now)
+        screening.line_hold(order=order, provider=name, beside=beside)
         number = len(attempts) + 1
         attempt = order.attempts.create(
             number=number,
             provider=name,
+            saved=saved,
+            card_fingerprint=card,
             amount_minor=order.total_minor,
             currency=order.currency,
             idempotency_key=rules.key(order.code, number),
@@ -88,6 +121,8 @@ def _open_or_new(order: ProductOrder, name: str, now: datetime) -> PaymentAttemp
             expires_at=now + port.lifetime,
             look_at=now + rules.REACH_GRACE,
         )
+        if keep and name in keepers():
+            keep_ask(attempt=attempt, words=keep, now=now)
         return _settled_at_once(attempt, now) if order.total_minor == 0 else attempt
 
 
@@ -114,11 +149,13 @@ def _give_up(attempt: PaymentAttempt, reason: str, now: datetime) -> PaymentAtte
 def attempt_reach(*, attempt: PaymentAttempt, now: datetime) -> PaymentAttempt:
     """Open an attempt at its provider, or find it there by its key, and write down where.
 
-    Raises Temporary and NeedsPerson.
+    One that asks nobody outside is settled at once. Raises Temporary and NeedsPerson.
     """
     port = provider(attempt.provider)
+    if isinstance(port, AtOnce):
+        return _taken(attempt, port, now)
     try:
-        begun = port.begin(_bill(attempt), _urls(attempt.order))
+        begun = port.begin(bill_of(attempt), returning.urls_of(attempt))
     except Permanent as refusal:
         log.warning("payment_not_begun", order=attempt.order.code, reason=refusal.reason, code=refusal.code)
         return payment_settle(attempt=attempt, status=Status("failed", reason="provider_refused"), now=now)
@@ -135,6 +172,18 @@ def attempt_reach(*, attempt: PaymentAttempt, now: datetime) -> PaymentAttempt:
     return attempt
 
 
+@transaction.atomic
+def _taken(attempt: PaymentAttempt, port: AtOnce, now: datetime) -> PaymentAttempt:
+    """What moves the money and what says that it is paid is one transaction: neither is ever without the other."""
+    attempt = attempt_locked(attempt)
+    if attempt.state != AttemptState.OPEN:
+        return attempt
+    if attempt.order.state != OrderState.PLACED:
+        return payment_settle(attempt=attempt, status=Status("expired", reason="given_up"), now=now)
+    status = port.take(bill_of(attempt), attempt.order.placed_by_id, now)
+    return payment_settle(attempt=attempt, status=status, now=now)
+
+
 def attempt_next_look(attempt: PaymentAttempt, now: datetime) -> datetime:
     """When to ask about an open attempt again; its end, where only a person's act here can bring news."""
     if not provider(attempt.provider).polled:
@@ -142,7 +191,8 @@ def attempt_next_look(attempt: PaymentAttempt, now: datetime) -> datetime:
     return rules.next_look(created_at=attempt.created_at, now=now, expires_at=attempt.expires_at)
 
 
-def _bill(attempt: PaymentAttempt) -> Bill:
+def bill_of(attempt: PaymentAttempt) -> Bill:
+    """What the provider is asked to collect, in the order's language."""
     order = attempt.order
     with translation.override(order.language):
         detail = _("Line %(line)s, order %(code)s") % {"line": masked(order.line.msisdn), "code": order.code}
@@ -155,12 +205,8 @@ def _bill(attempt: PaymentAttempt) -> Bill:
         detail=detail,
         email=order.placed_by.email,
         expires_at=attempt.expires_at,
+        keep=not attempt.saved_id and attempt.provider in keepers() and bool(keep_words(attempt)),
     )
-
-
-def _urls(order: ProductOrder) -> Urls:
-    page = f"{settings.PUBLIC_URL}/orders/{order.code}/"
-    return Urls(success=f"{page}?from=payment", cancel=page)
 
 
 def attempt_close(*, attempt: PaymentAttempt, reason: str, now: datetime) -> PaymentAttempt:
@@ -189,12 +235,14 @@ def payment_settle(*, attempt: PaymentAttempt, status: Status, now: datetime) ->
         return attempt
     was_open = attempt.state == AttemptState.OPEN
     changes: dict[str, Any] = {"state": status.state, "reason": status.reason, "finished_at": now, "look_at": None}
+    changes |= _card_of(attempt, status)
     if status.state == "succeeded":
         wanted = Money(attempt.amount_minor, attempt.currency)
         if status.amount != wanted:
             raise errors.amount_differs(attempt.order.code, wanted, status.amount)
         changes.update(charge_ref=status.charge_ref, surplus=attempt.order.state != OrderState.PLACED)
     _write(attempt, **changes)
+    keep_end(attempt=attempt, card=status.kept, now=now)
     _follow(attempt, was_open=was_open, now=now)
     return attempt
 
@@ -204,10 +252,15 @@ def _note(attempt: PaymentAttempt, status: Status) -> PaymentAttempt:
 
     After a refusal the payer may try another card on the same provider's page.
     """
-    heard = {"reason": status.reason, "processing": status.state == "processing"}
+    heard = {"reason": status.reason, "processing": status.state == "processing", **_card_of(attempt, status)}
     if attempt.state == AttemptState.OPEN and heard != {name: getattr(attempt, name) for name in heard}:
         _write(attempt, **heard)
     return attempt
+
+
+def _card_of(attempt: PaymentAttempt, status: Status) -> dict[str, str]:
+    """The card that was heard of; what is known already stays where nothing is said of it."""
+    return {"card_fingerprint": screening.fingerprint(attempt.provider, status.card)} if status.card else {}
 
 
 def _write(attempt: PaymentAttempt, **changes: Any) -> None:
@@ -222,7 +275,7 @@ def _follow(attempt: PaymentAttempt, *, was_open: bool, now: datetime) -> None:
         agenda.wake(attempt.order, now)  # it may be its time to expire
         return
     posting.collected(attempt=attempt, now=now)
-    reconciling.reconciliation_begin(name=attempt.provider, now=now)
+    reconciling.reconciliation_begin(name=attempt.provider, since=attempt.created_at)
     if attempt.surplus:
         refund_request(attempt=attempt, reason="surplus", now=now)
         return
@@ -230,6 +283,15 @@ def _follow(attempt: PaymentAttempt, *, was_open: bool, now: datetime) -> None:
     if not was_open:
         # Of an order's attempts one is open at most: where it was not this one, it is to be closed at its provider.
         agenda.wake(PaymentAttempt.objects.filter(order=attempt.order_id, state=AttemptState.OPEN), now)
+    if (full := screening.full_after(attempt=attempt, now=now)) is not None:
+        _turn_back(attempt, full, now)
+
+
+def _turn_back(attempt: PaymentAttempt, full: Full, now: datetime) -> None:
+    """A card that nobody knew before has paid too much by now: nothing is activated for it, and its money goes back."""
+    log.warning("card_over_limit", order=attempt.order.code, which=full.which)
+    order_fail(order=attempt.order, reason=rules.CARD_LIMIT, now=now)
+    refund_request(attempt=attempt, reason=rules.CARD_LIMIT, now=now)
 
 
 @transaction.atomic

@@ -2,28 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from django.utils.translation import gettext_lazy
 from django.utils.translation import gettext_noop as _
 
 from lineaviva.kernel.errors import Conflict, InvalidInput, NeedsPerson, NotFound
 from lineaviva.kernel.money import Money
 
+if TYPE_CHECKING:
+    from lineaviva.keeper.orders.models import ProductOrder
+    from lineaviva.keeper.payments.velocity import Full
+
 REASONS = {
     "card_declined": gettext_lazy("Your bank refused this card. Nothing was charged."),
     "insufficient_funds": gettext_lazy("There is not enough money on this card. Nothing was charged."),
     "expired_card": gettext_lazy("This card has expired. Nothing was charged."),
     "card_number_wrong": gettext_lazy("The card's number or code is not right. Nothing was charged."),
+    "card_gone": gettext_lazy("The saved card is not there any more. Nothing was charged."),
     "not_confirmed": gettext_lazy("The payment was not confirmed with your bank. Nothing was charged."),
     "instrument_declined": gettext_lazy("What you chose to pay with at PayPal was refused. Nothing was charged."),
     "provider_refused": gettext_lazy("The payment provider could not take this payment. Nothing was charged."),
+    "disputed": gettext_lazy("A payment with it was taken back as disputed. Save it again to go on using it."),
+    "wallet_short": gettext_lazy("Your balance is not enough for this. Nothing was taken."),
+    "account_closed": gettext_lazy("The owner's account does not pay for this person. Nothing was charged."),
     "not_paid_in_time": gettext_lazy("It was not paid in time. Nothing was charged."),
     "given_up": gettext_lazy("This payment was given up. Nothing was charged."),
 }
 
 
-def reason_text(code: str) -> str:
+# What is said otherwise where no bank and no card was asked, but PayPal.
+_PAYPAL = {
+    "card_gone": gettext_lazy("The saved PayPal account is not there any more. Nothing was charged."),
+    "not_confirmed": gettext_lazy("The payment was not confirmed at PayPal. Nothing was charged."),
+}
+
+
+def reason_text(code: str, provider: str = "") -> str:
     """The sentence for `PaymentAttempt.reason` in the reader's language; "" for no reason."""
-    return str(REASONS.get(code, REASONS["provider_refused"])) if code else ""
+    words = {**REASONS, **_PAYPAL} if provider == "paypal" else REASONS
+    return str(words.get(code, REASONS["provider_refused"])) if code else ""
 
 
 def provider_off() -> Conflict:
@@ -37,6 +56,40 @@ def order_closed() -> Conflict:
 def in_progress() -> Conflict:
     message = _("The payment that was begun is not certainly closed yet. Another way can be chosen as soon as it is.")
     return Conflict(message, code="payment_in_progress")
+
+
+_FULL = {
+    ("account", "day"): "At most {most} within 24 hours can be paid by card or PayPal from one account.",
+    ("account", "week"): "At most {most} within 7 days can be paid by card or PayPal from one account.",
+    ("account", "declined"): "{most} payments from this account were declined within an hour.",
+    ("account", "begun"): "{most} payments from this account were begun within an hour.",
+    ("number", "declined"): "{most} payments for this number were declined within an hour.",
+    ("card", "day"): "At most {most} within 24 hours can be paid with one card.",
+    ("card", "week"): "At most {most} within 7 days can be paid with one card.",
+    ("card", "declined"): "{most} payments with this card were declined within an hour.",
+    ("card", "new_numbers"): "One card can pay for at most {most} new numbers within 24 hours.",
+}
+
+
+class VelocityReached(Conflict):
+    """Another payment would be too much, or too often. Nothing was charged. `full` says which limit, and until when."""
+
+    def __init__(self, full: Full) -> None:
+        amount = full.which in {"day", "week"}
+        message = _FULL[full.whose, full.which].format(most=Money(full.most) if amount else full.most)
+        super().__init__(message, code=f"payment_limit_{full.whose}_{full.which}", field="pay", status=429)
+        self.full = full
+        self.until = full.until
+
+
+class LineBeingRenewed(Conflict):
+    """Other orders of the line are being paid, or paid and not active yet. Nothing was charged. `orders` are they."""
+
+    def __init__(self, orders: Sequence[ProductOrder]) -> None:
+        codes = ", ".join(one.code for one in orders)
+        message = f"This line is being renewed already, by order {codes}. Paying this one, too, renews it twice."
+        super().__init__(message, code="line_being_renewed", field="pay")
+        self.orders = orders
 
 
 def no_cash_code() -> Conflict:
@@ -74,6 +127,16 @@ def refund_on_its_way() -> Conflict:
     return Conflict(message, code="refund_on_its_way")
 
 
+def refund_disputed() -> Conflict:
+    message = _("This payment is disputed, or its money went back by a dispute: nothing is given back beside that.")
+    return Conflict(message, code="refund_disputed")
+
+
+def method_disputed() -> Conflict:
+    message = _("A payment at this provider is disputed. Until that is decided nothing is charged by itself.")
+    return Conflict(message, code="method_disputed")
+
+
 def refund_too_much(left: Money) -> Conflict:
     return Conflict(f"At most {left} of this order can be given back.", code="refund_too_much")
 
@@ -84,6 +147,14 @@ def refund_amount_wrong() -> InvalidInput:
 
 def refund_no_reason() -> InvalidInput:
     return InvalidInput(_("Say why the money is given back."), code="reason_missing", field="reason")
+
+
+def method_unknown() -> NotFound:
+    return NotFound(_("There is no such saved card."), code="method_unknown", field="method")
+
+
+def method_unusable() -> Conflict:
+    return Conflict(_("This saved card does not work any more. Save it again, or another one."), code="method_unusable")
 
 
 def webhook_too_large() -> InvalidInput:

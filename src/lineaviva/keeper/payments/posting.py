@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Case, CharField, Exists, OuterRef, QuerySet, Value, When
 from django.db.models.functions import Cast, Concat
+from django.utils.module_loading import autodiscover_modules
 
 from lineaviva.keeper.accounts.actions import audit
 from lineaviva.keeper.books import queries as books
@@ -22,8 +24,18 @@ from lineaviva.keeper.payments.models import AttemptState, PaymentAttempt, Refun
 from lineaviva.keeper.payments.queries import MoneyBalance, money_balance
 from lineaviva.kernel.money import Money
 
-BY_HAND = "clerk:"  # how the reference of a refund begins that a person gave
+# How the reference of a refund begins that a person gave, and of one that the payer has by a dispute.
+BY_HAND, BY_DISPUTE = "clerk:", "dispute:"
 _MOST_NAMED = 20
+
+Proof = Callable[[], Iterable[str]]
+_proofs: dict[str, Proof] = {}
+
+
+def proof(say: Proof) -> Proof:
+    """Register what a later step has to say of the books. Modules called `proof` are found by themselves."""
+    _proofs[f"{say.__module__}.{say.__qualname__}"] = say
+    return say
 
 
 def collected(*, attempt: PaymentAttempt, now: datetime) -> None:
@@ -31,7 +43,7 @@ def collected(*, attempt: PaymentAttempt, now: datetime) -> None:
     post(
         key=f"payment:{attempt.idempotency_key}",
         kind=Kind.PAYMENT,
-        entries=chart.moved(_amount(attempt), debit=chart.place(attempt.provider), credit=chart.HELD),
+        entries=chart.moved(_amount(attempt), debit=_place(attempt), credit=chart.HELD),
         at=now,
         reference=attempt.order.code,
         detail={"provider": attempt.provider, "charge": attempt.charge_ref},
@@ -55,14 +67,17 @@ def delivered(*, order: ProductOrder, now: datetime) -> None:
 def given_back(*, refund: Refund, attempt: PaymentAttempt, now: datetime) -> None:
     """Money is back with its payer: out of what we owed, or out of the sale where something had been delivered.
 
-    What a person gave back by hand left the till, however it had come.
+    What a person gave back by hand left the till, however it had come. What a dispute took is lost already: it was not
+    lost, but given back.
     """
     order = attempt.order
     taken = chart.HELD
     if refund.requested_by_id is not None and not attempt.surplus:
         taken = books.sales_account(order.code) or chart.sales(vat.product(order.offering.kind).kind.name)
     by_hand = refund.provider_ref.startswith(BY_HAND)
-    left = chart.TILL if by_hand else chart.place(attempt.provider)
+    left = chart.TILL if by_hand else _place(attempt)
+    if refund.provider_ref.startswith(BY_DISPUTE):
+        left = chart.LOSSES
     post(
         key=rules.refund_key(attempt.idempotency_key, refund.number),
         kind=Kind.REFUND,
@@ -76,6 +91,17 @@ def given_back(*, refund: Refund, attempt: PaymentAttempt, now: datetime) -> Non
     )
 
 
+def reference_shown(refund: Refund) -> str:
+    """The provider's own name of it, of the refund or the dispute; empty where a person gave it back by hand."""
+    return "" if refund.provider_ref.startswith(BY_HAND) else refund.provider_ref.removeprefix(BY_DISPUTE)
+
+
+def _place(attempt: PaymentAttempt) -> str:
+    """Where an attempt's money came from: what somebody's wallet has is ours already, and owed to them."""
+    payer = attempt.order.placed_by_id
+    return chart.wallet(payer) if attempt.provider == "wallet" else chart.place(attempt.provider)
+
+
 def _amount(row: PaymentAttempt | Refund) -> Money:
     return Money(row.amount_minor, row.currency)
 
@@ -84,7 +110,8 @@ def _amount(row: PaymentAttempt | Refund) -> Money:
 
 
 def disagreement() -> list[str]:
-    """One sentence for everything in which the books are wrong in themselves, or differ from the rows of payments.
+    """One sentence for everything in which the books are wrong in themselves, or differ from the rows of payments and
+    of later steps.
 
     The sums are counted twice, from the rows and from the entries, which share nothing but what happened. Call it where
     nobody pays meanwhile, or inside a snapshot.
@@ -93,7 +120,14 @@ def disagreement() -> list[str]:
     paid_in = PaymentAttempt.objects.order_by().values_list("currency", flat=True).distinct()
     for currency in sorted({"EUR", *books.currencies(), *paid_in}):
         found += _sums(money_balance(currency))
-    return [*found, *_unposted()]
+    _proofs_find()
+    return [*found, *_unposted(), *(sentence for say in _proofs.values() for sentence in say())]
+
+
+@cache
+def _proofs_find() -> None:
+    """Once in a process: it looks through every app."""
+    autodiscover_modules("proof")
 
 
 def in_books(currency: str = "EUR") -> MoneyBalance:
@@ -109,7 +143,7 @@ def in_books(currency: str = "EUR") -> MoneyBalance:
 
 
 def _left_by_refunds(currency: str) -> int:
-    places = ("provider:", "till:", "wallet:")
+    places = ("provider:", "till:", chart.WALLETS, chart.OWNER, chart.LOSSES)
     return sum(books.moved_by(Kind.REFUND, account=place, currency=currency) for place in places)
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import F, Q, QuerySet, Sum
+from django.conf import settings
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 
+from lineaviva.keeper.accounts.models import Role, User
+from lineaviva.keeper.accounts.queries import has_role
 from lineaviva.keeper.orders.models import OrderState, ProductOrder
-from lineaviva.keeper.payments.models import AttemptState, PaymentAttempt, Refund
+from lineaviva.keeper.payments import errors
+from lineaviva.keeper.payments.models import AttemptState, Dispute, PaymentAttempt, Refund, SavedMethod
 from lineaviva.kernel.money import Money
 
 
@@ -27,8 +31,60 @@ def open_attempt(order: ProductOrder) -> PaymentAttempt | None:
     return attempts_of(order).filter(state=AttemptState.OPEN).first()
 
 
+def being_paid(line_id: int) -> QuerySet[ProductOrder]:
+    """The line's orders that are being paid outside at this moment, or are paid and not active yet, the oldest first.
+
+    `by_itself` says of each whether automatic renewal pays it.
+    """
+    attempts = PaymentAttempt.objects.filter(
+        order=OuterRef("pk"), state__in=(AttemptState.OPEN, AttemptState.SUCCEEDED)
+    )
+    open_outside = attempts.filter(state=AttemptState.OPEN).exclude(provider="cash")
+    rows = ProductOrder.objects.filter(line=line_id, state__in=(OrderState.PLACED, OrderState.PAID))
+    mine = rows.filter(Q(state=OrderState.PAID) | Exists(open_outside)).select_related("placed_by")
+    return mine.annotate(by_itself=Exists(attempts.filter(saved__isnull=False))).order_by("pk")
+
+
 def refunds_of(order: ProductOrder) -> QuerySet[Refund]:
     return Refund.objects.filter(attempt__order=order).select_related("attempt").order_by("id")
+
+
+def methods_of(user: User) -> QuerySet[SavedMethod]:
+    """The cards that `user` has saved, the newest first; also those that do not work any more."""
+    kept = (SavedMethod.State.ACTIVE, SavedMethod.State.BROKEN)
+    return SavedMethod.objects.filter(holder=user, state__in=kept).order_by("-saved_at", "-pk")
+
+
+def method_for(*, user: User, method_id: int) -> SavedMethod:
+    """A saved card of `user`. NotFound (method_unknown)."""
+    found = methods_of(user).filter(pk=method_id).first()
+    if found is None:
+        raise errors.method_unknown()
+    return found
+
+
+def owner_pays_for(user: User) -> bool:
+    """Whether the owner's own account at operators or aggregators pays for what `user` orders: the owner's people."""
+    named = user.is_active and user.email in settings.OWNER_PAYS_FOR
+    return bool(settings.OWNER_PAYS) and (named or has_role(user, Role.OPERATIONS))
+
+
+def disputes(*, every: bool = False) -> QuerySet[Dispute]:
+    """What payers dispute, what wants an answer soonest first; `every`: also what is decided."""
+    found = Dispute.objects.select_related("attempt__order").order_by(F("answer_by").asc(nulls_last=True), "pk")
+    return found if every else found.filter(state__in=Dispute.UNDECIDED)
+
+
+def dispute_of(attempt: PaymentAttempt) -> Dispute | None:
+    """The dispute by which the payer may have this money back, or has it: one that is undecided before one lost."""
+    found = Dispute.objects.filter(attempt=attempt, state__in=(*Dispute.UNDECIDED, Dispute.State.LOST)).order_by("pk")
+    return next((one for one in found if one.state in Dispute.UNDECIDED), None) or found.first()
+
+
+def method_disputed(method: SavedMethod) -> bool:
+    """Whether its holder disputes a payment at this provider now: then nothing there is charged by itself."""
+    theirs = Dispute.objects.filter(provider=method.provider, attempt__order__placed_by=method.holder_id)
+    return theirs.filter(state__in=Dispute.UNDECIDED).exists()
 
 
 def refundable(attempt: PaymentAttempt) -> Money:

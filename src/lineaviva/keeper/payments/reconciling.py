@@ -1,6 +1,7 @@
 """Our rows against each provider's own list, day by day.
 
-Lines are kept as they are read; fees, payouts and disputes are posted at once. A day is compared when the day after it
+Lines are kept as they are read; fees, payouts and disputes are posted at once, and a dispute that was not told gets its
+row by the list. A day is compared when the day after it
 has been read, so that what happened around midnight, or was told late, has its other half. What differs is filed once,
 stands on the stuck list, and is looked at again each day: where the other side was only late it agrees by itself.
 """
@@ -25,9 +26,10 @@ from lineaviva.keeper.books import rules as chart
 from lineaviva.keeper.books.actions import post
 from lineaviva.keeper.books.models import Difference, Kind, Reconciliation, StatementLine
 from lineaviva.keeper.payments import rules
-from lineaviva.keeper.payments.models import AttemptState, PaymentAttempt, Refund
-from lineaviva.keeper.payments.ports import Movement, provider
-from lineaviva.keeper.payments.posting import BY_HAND
+from lineaviva.keeper.payments.asking import asked
+from lineaviva.keeper.payments.models import AttemptState, Dispute, PaymentAttempt, Refund
+from lineaviva.keeper.payments.ports import Movement, disputing, provider
+from lineaviva.keeper.payments.posting import BY_DISPUTE, BY_HAND
 from lineaviva.kernel import agenda
 from lineaviva.kernel.errors import NeedsPerson
 from lineaviva.kernel.money import Money
@@ -54,12 +56,16 @@ class Finding:
 
 
 @transaction.atomic
-def reconciliation_begin(*, name: str, now: datetime) -> None:
-    """From its first payment on a provider's lists are read, where it has any; each day plans the next."""
+def reconciliation_begin(*, name: str, since: datetime) -> None:
+    """From its first payment on a provider's lists are read, where it has any; each day plans the next.
+
+    `since`: before that nobody can have paid. What is heard late may stand on a list of days ago.
+    """
     if name not in settings.PAYMENT_PROVIDERS or not provider(name).reconciles:
         return
-    if not Reconciliation.objects.filter(provider=name).exists():
-        _plan(name, now.astimezone(UTC).date())
+    day = since.astimezone(UTC).date()
+    if not Reconciliation.objects.filter(provider=name, day__lte=day).exists():
+        _plan(name, day)
 
 
 def _plan(name: str, day: date) -> None:
@@ -82,15 +88,19 @@ def reconciliation_look(row: Reconciliation, now: datetime) -> agenda.Outcome:
         raise NeedsPerson(f"{row.provider} is switched off here: its list of {row.day} cannot be read.")
     if now < _complete(row.day):  # somebody woke it: half a day read now would be missing for ever
         return agenda.again(_complete(row.day))
-    movements = list(provider(row.provider).listing(row.day))
+    ours = asked(row.provider, _midnight(row.day), _midnight(row.day + _DAY))
+    movements = list(provider(row.provider).listing(row.day, ours))
     return agenda.settle(partial(_read, movements, now))
 
 
 def _read(movements: list[Movement], now: datetime, row: Reconciliation) -> agenda.Outcome:
-    for movement in movements:
-        _keep(row.provider, movement, now)
+    kept = [line_keep(row.provider, movement, now) for movement in movements]
     _compare(row.provider, row.day - _DAY, now)
+    for line in kept:  # told so late that its own day has been compared before
+        if line is not None and line.at < _midnight(row.day - _DAY) and (finding := line_finding(line)):
+            _file(row.provider, finding, line.at.astimezone(UTC).date(), now)
     agenda.wake(Difference.objects.filter(provider=row.provider, state=Difference.State.OPEN), now)
+    agenda.wake(Dispute.objects.filter(provider=row.provider, state__in=Dispute.UNDECIDED), now)
     _plan(row.provider, row.day + _DAY)
     return agenda.rest(state=Reconciliation.State.DONE, lines=len(movements), done_at=now)
 
@@ -98,8 +108,8 @@ def _read(movements: list[Movement], now: datetime, row: Reconciliation) -> agen
 # --- what only they can tell -----------------------------------------------------------------------------------------
 
 
-def _keep(name: str, movement: Movement, now: datetime) -> None:
-    """Write a line down, once, and post what only the list tells of."""
+def line_keep(name: str, movement: Movement, now: datetime) -> StatementLine | None:
+    """Write a line down, once, and post what only the list tells of; None where it is there already."""
     facts = {
         "kind": movement.kind,
         "reference": movement.reference[:120],
@@ -109,9 +119,11 @@ def _keep(name: str, movement: Movement, now: datetime) -> None:
         "currency": movement.amount.currency,
         "at": movement.at,
     }
+    # Before its line, as where it is told: two who write both wait for each other in one order.
+    in_dispute = movement.kind == "dispute" and _has_dispute(name, movement, now)
     line, made = StatementLine.objects.get_or_create(provider=name, line=movement.line[:120], defaults=facts)
     if not made:
-        return
+        return None
     for kind, account, amount in _told(movement, name):
         post(
             key=f"{kind}:{name}:{line.line}",
@@ -121,10 +133,28 @@ def _keep(name: str, movement: Movement, now: datetime) -> None:
             reference=line.reference or line.line,
             detail={"provider": name, "line": line.line},
         )
-    if movement.kind == "dispute":
+    if movement.kind == "dispute" and not in_dispute:
         amounts = (line.amount_minor, line.amount_minor, line.currency)
         finding = Finding(Difference.Kind.DISPUTE, line.line, *amounts, line.reference)
         _file(name, finding, movement.at.astimezone(UTC).date(), now)
+    return line
+
+
+def _has_dispute(name: str, movement: Movement, now: datetime) -> bool:
+    """Whether a row of its own stands for the dispute; one that no webhook told of is made here, and asked about."""
+    if not movement.reference or disputing(name) is None:
+        return False
+    Dispute.objects.get_or_create(
+        provider=name,
+        provider_ref=movement.reference[:120],
+        defaults={
+            "amount_minor": abs(movement.amount.minor),
+            "currency": movement.amount.currency,
+            "opened_at": movement.at,
+            "look_at": now,
+        },
+    )
+    return True
 
 
 def _told(movement: Movement, name: str) -> Iterator[tuple[str, str, Money]]:
@@ -161,12 +191,20 @@ def line_finding(line: StatementLine) -> Finding | None:
     row: PaymentAttempt | Refund | None = _attempt_of(line) if line.kind == "charge" else None
     if line.kind == "refund":
         row = _refund_of(line)
+        if row is None and _by_dispute(line, theirs):
+            return None
     ours = _ours(row, line.currency) if row else 0
     if ours == theirs:
         return None
     if row is None or not ours:
         return Finding(Difference.Kind.EXTRA, about, None, theirs, line.currency, line.reference)
     return Finding(Difference.Kind.AMOUNT, about, ours, theirs, line.currency, _order_of(row))
+
+
+def _by_dispute(line: StatementLine, theirs: int) -> bool:
+    """Whether the provider gave it back itself after a dispute, which is posted as that."""
+    lost = Dispute.objects.filter(provider=line.provider, state=Dispute.State.LOST, amount_minor=-theirs)
+    return line.key != "" and lost.filter(attempt__idempotency_key=line.key).exists()
 
 
 def _lines_of(line: StatementLine) -> list[StatementLine]:
@@ -179,8 +217,8 @@ def _lines_of(line: StatementLine) -> list[StatementLine]:
 
 def _ours(row: PaymentAttempt | Refund, currency: str) -> int:
     """What of it should be at the provider by our rows."""
-    by_hand = isinstance(row, Refund) and row.provider_ref.startswith(BY_HAND)
-    if row.state != "succeeded" or by_hand or row.currency != currency:
+    elsewhere = isinstance(row, Refund) and row.provider_ref.startswith((BY_HAND, BY_DISPUTE))
+    if row.state != "succeeded" or elsewhere or row.currency != currency:
         return 0
     provider_name = row.attempt.provider if isinstance(row, Refund) else row.provider
     if _settled(provider_name, Difference.Kind.MISSING, _key_of(row)):
@@ -224,9 +262,9 @@ def _missing(name: str, within: tuple[datetime, datetime]) -> Iterator[Finding]:
     ended = {"finished_at__gte": within[0], "finished_at__lt": within[1], "amount_minor__gt": 0}
     attempts = PaymentAttempt.objects.filter(provider=name, state=AttemptState.SUCCEEDED, **ended)
     refunds = Refund.objects.filter(attempt__provider=name, state=Refund.State.SUCCEEDED, **ended)
-    by_provider = refunds.exclude(provider_ref__startswith=BY_HAND).select_related("attempt__order")
+    sent = refunds.exclude(provider_ref__startswith=BY_HAND).exclude(provider_ref__startswith=BY_DISPUTE)
     rows: list[PaymentAttempt | Refund] = [*attempts.select_related("order").order_by("pk")]
-    for row in [*rows, *by_provider.order_by("pk")]:
+    for row in [*rows, *sent.select_related("attempt__order").order_by("pk")]:
         if finding := row_finding(row):
             yield finding
 

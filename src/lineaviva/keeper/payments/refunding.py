@@ -14,8 +14,8 @@ from lineaviva.keeper.orders.models import OrderState, ProductOrder
 from lineaviva.keeper.orders.queries import order_by_code
 from lineaviva.keeper.payments import errors, posting, rules
 from lineaviva.keeper.payments.models import AttemptState, PaymentAttempt, Refund
-from lineaviva.keeper.payments.ports import RefundStatus
-from lineaviva.keeper.payments.queries import refundable
+from lineaviva.keeper.payments.ports import AtOnce, RefundStatus, Return
+from lineaviva.keeper.payments.queries import dispute_of, refundable
 from lineaviva.kernel import agenda
 from lineaviva.kernel.money import Money
 
@@ -41,8 +41,8 @@ def refund_request(
     active, and the same amount for the same reason is the same refund.
 
     Raises NotAllowed (operations only), InvalidInput (no reason, no such amount), and Conflict: nothing was collected,
-    something was delivered and nobody of operations asks, nothing was delivered yet, more than is left, or another
-    refund is on its way.
+    something was delivered and nobody of operations asks, nothing was delivered yet, more than is left, another refund
+    is on its way, or the payer disputes it.
     """
     attempt = attempt_locked(attempt)
     if by is not None or amount is not None:
@@ -79,6 +79,8 @@ def _allowed(attempt: PaymentAttempt, amount: Money | None) -> Money:
         raise errors.refund_by_itself()
     if Refund.objects.filter(attempt=attempt, state=Refund.State.REQUESTED).exists():
         raise errors.refund_on_its_way()
+    if dispute_of(attempt) is not None:
+        raise errors.refund_disputed()
     left = refundable(attempt)
     wanted = left if amount is None else amount
     if wanted.currency != left.currency or (amount is not None and amount.minor <= 0):
@@ -101,6 +103,18 @@ def _create(attempt: PaymentAttempt, amount: Money, reason: str, now: datetime, 
     )
     agenda.wake(refund, now)
     return refund
+
+
+@transaction.atomic
+def refund_here(*, refund: Refund, back: Return, port: AtOnce, now: datetime) -> Refund:
+    """Give money back that asks nobody outside, and write it down: one transaction, the second time is quiet."""
+    attempt = attempt_locked(refund.attempt)
+    refund = agenda.locked(Refund, refund.pk)
+    if refund.state == Refund.State.SUCCEEDED:
+        return refund
+    refund.attempt = attempt
+    status = port.give_back(back, attempt.order.placed_by_id, now)
+    return refund_settle(refund=refund, status=status, now=now)
 
 
 @transaction.atomic

@@ -21,9 +21,16 @@ LATEST_LOOK = timedelta(minutes=5)
 PROCESSING_LOOK = timedelta(hours=1)
 PROCESSING_MOST = timedelta(days=7)
 REFUND_LOOK = timedelta(minutes=10)
+# A dispute takes weeks, and wakes the refund that waits for it.
+DISPUTE_LOOK = timedelta(hours=6)
 # A webhook may be faster than our own second write; after this time its attempt is not just late.
 STRANGER_GRACE = timedelta(minutes=10)
 STRANGER_LOOK = timedelta(seconds=15)
+
+# Why an order failed whose card had paid too much.
+CARD_LIMIT = "card_limit"
+# What a bank says of a card that it will say each time.
+BREAKS = frozenset({"expired_card", "card_number_wrong", "card_gone"})
 
 WEBHOOK_MOST_BYTES = 256 * 1024
 

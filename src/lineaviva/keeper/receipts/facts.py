@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict, cast
+from typing import NotRequired, TypedDict, cast
 
 from lineaviva import rulebook
 from lineaviva.keeper.accounts.models import Role
@@ -10,7 +10,7 @@ from lineaviva.keeper.activation.queries import activation_of
 from lineaviva.keeper.books import vat
 from lineaviva.keeper.orders.models import ProductOrder
 from lineaviva.keeper.payments.models import Refund
-from lineaviva.keeper.payments.posting import BY_HAND
+from lineaviva.keeper.payments.posting import BY_HAND, reference_shown
 from lineaviva.keeper.payments.queries import paying_attempt
 from lineaviva.keeper.receipts.models import Receipt
 
@@ -44,6 +44,9 @@ class Facts(TypedDict):
     active_at: str | None
     tax: str
     proof_url: str
+    # What the operator or aggregator charged the owner's own account; only where that paid and it was told.
+    charged_minor: NotRequired[int]
+    charged_currency: NotRequired[str]
 
 
 def freeze(order: ProductOrder, *, issuer: str, proof_url: str) -> Facts:
@@ -52,7 +55,7 @@ def freeze(order: ProductOrder, *, issuer: str, proof_url: str) -> Facts:
     operator = rulebook.operator(line.operator)
     attempt = paying_attempt(order)
     activation = activation_of(order)
-    return Facts(
+    facts = Facts(
         issuer=issuer,
         label=line.label,
         msisdn=line.msisdn,
@@ -81,6 +84,10 @@ def freeze(order: ProductOrder, *, issuer: str, proof_url: str) -> Facts:
         tax=vat.printed(offering.kind),
         proof_url=proof_url,
     )
+    by_owner = attempt is not None and attempt.provider == "account"
+    if by_owner and activation is not None and activation.charged_minor is not None:
+        facts["charged_minor"], facts["charged_currency"] = activation.charged_minor, activation.charged_currency
+    return facts
 
 
 class CreditFacts(TypedDict):
@@ -121,7 +128,7 @@ def freeze_credit(receipt: Receipt, refund: Refund, *, issuer: str) -> CreditFac
         total_minor=facts["total_minor"],
         currency=refund.currency,
         payment_method="cash" if refund.provider_ref.startswith(BY_HAND) else facts["payment_method"],
-        refund_reference="" if refund.provider_ref.startswith(BY_HAND) else refund.provider_ref,
+        refund_reference=reference_shown(refund),
         refunded_at=refund.finished_at.isoformat() if refund.finished_at else None,
         receipt=receipt.full_number,
         receipt_issued_at=receipt.issued_at.isoformat(),

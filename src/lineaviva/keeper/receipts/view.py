@@ -155,15 +155,27 @@ def _payment(facts: Facts, language: str) -> Section:
     rows = [
         Row(_("Paid with"), method(facts["payment_method"])),
         Row(_("Paid on"), moment(facts["paid_at"], language)),
+        Row(_("Charged by the operator"), _charged(facts, language)),
         Row(_("Payment reference"), facts["payment_reference"]),
         Row(_("Order code"), facts["order"]),
     ]
     return Section("payment", _("Payment"), filled(rows))
 
 
+def _charged(facts: Facts, language: str) -> str:
+    """What the owner's own account at the operator paid; empty where another way paid, or nobody told it."""
+    if "charged_minor" not in facts:
+        return ""
+    return Money(facts["charged_minor"], facts["charged_currency"]).format(language)
+
+
 def method(name: str) -> str:
     """A way to pay as it is called in the language at hand."""
-    return {"stripe": _("Card"), "cash": _("Cash at the counter"), "paypal": "PayPal"}.get(name, name)
+    words = {
+        **{"stripe": _("Card"), "cash": _("Cash at the counter"), "paypal": "PayPal"},
+        **{"wallet": _("Prepaid balance"), "account": _("Owner's account at the operator")},
+    }
+    return words.get(name, name)
 
 
 def _activation(facts: Facts, language: str) -> Section:

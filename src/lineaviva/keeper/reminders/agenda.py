@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 
@@ -16,7 +17,7 @@ from lineaviva.keeper.reminders.links import LIFE, renewal_link
 from lineaviva.keeper.reminders.models import Reminder
 from lineaviva.keeper.reminders.ports import Message, channel
 from lineaviva.keeper.reminders.rules import Stage
-from lineaviva.keeper.reminders.texts import words
+from lineaviva.keeper.reminders.texts import Words, renewing_words, words
 from lineaviva.kernel import agenda
 from lineaviva.kernel.clock import rome_date
 
@@ -57,20 +58,21 @@ def _reminder_done(row: Reminder, state: Reminder.State, now: datetime) -> agend
     return agenda.rest(state=state, sent_at=sent_at)
 
 
+def _said(line: Line, stage: Stage, now: datetime) -> Words:
+    today = rome_date(now)
+    facts: dict[str, Any] = {"line": line, "dates": line_deadlines(line, today), "stage": stage, "today": today}
+    language = line.holder.language
+    if rules.renews_itself(line.renews_on, stage, today):
+        return renewing_words(link=f"{settings.PUBLIC_URL}/lines/{line.pk}/auto/", language=language, **facts)
+    link = settings.PUBLIC_URL + renewal_link(line=line, user=line.holder, now=now)
+    return words(link=link, until=now + LIFE, language=language, **facts)
+
+
 def message_of(row: Reminder, line: Line, now: datetime) -> Message:
     """The reminder as its holder gets it."""
     stage = Stage(row.deadline, row.deadline_on, row.stage)
-    today = rome_date(now)
     language = line.holder.language
-    said = words(
-        line=line,
-        dates=line_deadlines(line, today),
-        stage=stage,
-        today=today,
-        link=settings.PUBLIC_URL + renewal_link(line=line, user=line.holder, now=now),
-        until=now + LIFE,
-        language=language,
-    )
+    said = _said(line, stage, now)
     return Message(
         to=line.holder.email,
         subject=said.subject,

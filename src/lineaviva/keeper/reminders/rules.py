@@ -112,6 +112,11 @@ def _stages(ladder: Ladder, start: date, end: date) -> Iterator[Stage]:
             yield stage
 
 
+def renews_itself(renews_on: date | None, stage: Stage, today: date) -> bool:
+    """Whether the line is renewed by itself, for a date that is still to come, before what the stage speaks of."""
+    return renews_on is not None and today <= renews_on <= stage.on
+
+
 def next_look(ladder: Ladder, now: datetime) -> datetime:
     """When the line must be looked at again: at its next stage, when its next date is over, or after a month's rest."""
     day = reminding_day(now)

@@ -65,18 +65,40 @@ def words(
             _smallest_act(dates, language),
         ]
         invitation = _invitation(dates) % {"until": _instant(until, language)}
-        why = _("You get this message because this line is on your list at Lineaviva.")
-        text = "\n\n".join([*paragraphs, f"{invitation}\n{link}", why]) + "\n"
-        page = {
-            "language": language,
-            "subject": subject,
-            "paragraphs": paragraphs,
-            "invitation": invitation,
-            "link": link,
-            "button": _("See what to do") if _is_off(dates) else _("Renew now"),
-            "why": why,
-        }
-        return Words(subject, paragraphs, text, render_to_string("reminders/email.html", page))
+        button = _("See what to do") if _is_off(dates) else _("Renew now")
+        return _whole(subject, paragraphs, invitation, link, button, language)
+
+
+def renewing_words(*, line: Line, dates: Deadlines, stage: Stage, today: date, link: str, language: str) -> Words:
+    """The message for a line that is renewed by itself before the stage's date: it asks for nothing.
+
+    `link` is the full address of the page that says what will happen.
+    """
+    with translation.override(language):
+        name = line_name(line, dates, language)
+        subject = _("%(line)s: renews by itself by %(date)s") % {"line": name, "date": _day(stage.on, language)}
+        paragraphs = [
+            *_standing(name, dates, stage, (stage.on - today).days, language),
+            _("It is renewed by itself before that day: you need not do anything."),
+            _("Whoever pays for it hears two days before what it costs, and can stop it."),
+        ]
+        invitation, button = _("See here what will happen, or change it:"), _("See what will happen")
+        return _whole(subject, paragraphs, invitation, link, button, language)
+
+
+def _whole(subject: str, paragraphs: list[str], invitation: str, link: str, button: str, language: str) -> Words:
+    why = _("You get this message because this line is on your list at Lineaviva.")
+    text = "\n\n".join([*paragraphs, f"{invitation}\n{link}", why]) + "\n"
+    page = {
+        "language": language,
+        "subject": subject,
+        "paragraphs": paragraphs,
+        "invitation": invitation,
+        "link": link,
+        "button": button,
+        "why": why,
+    }
+    return Words(subject, paragraphs, text, render_to_string("reminders/email.html", page))
 
 
 def line_name(line: Line, dates: Deadlines, language: str) -> str:

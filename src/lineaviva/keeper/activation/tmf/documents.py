@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from lineaviva.keeper.activation.ports import Request, Result, State
+from lineaviva.kernel.errors import InvalidInput
+from lineaviva.kernel.money import Money
 
 # The words of TMF654's ActionStatusType and TMF622's ProductOrderStateType.
 _STATES: dict[str, State] = {
@@ -40,6 +42,23 @@ class _Note(_Document):
     text: str = ""
 
 
+class _Amount(_Document):
+    """TM Forum's Quantity (amount, units) and its Money (value, unit)."""
+
+    amount: Decimal | None = None
+    units: str = ""
+    value: Decimal | None = None
+    unit: str = ""
+
+
+class _Price(_Document):
+    tax_included_amount: _Amount
+
+
+class _OrderPrice(_Document):
+    price: _Price
+
+
 class _Done(_Document):
     """A TopupBalance or a ProductOrder."""
 
@@ -49,6 +68,9 @@ class _Done(_Document):
     state: str | None = None  # TMF622
     reason: str | None = None
     note: list[_Note] = []
+    # What it cost (TMF654, TMF622), read apart: nothing in it may put in doubt that the work is done.
+    amount: Any = None
+    order_total_price: Any = None
     confirmation_date: datetime | None = None
     completion_date: datetime | None = None
 
@@ -81,7 +103,22 @@ def result_of(document: Any) -> Result:
         operator_reference=done.id,
         reason=" ".join(note.text for note in done.note) or done.reason or "",
         done_at=at if at and at.tzinfo else None,
+        charged=_charged(done),
     )
+
+
+def _charged(done: _Done) -> Money | None:
+    """What it cost our account there; None where that is not told, or not as one amount in a currency."""
+    try:
+        if done.amount is not None:
+            one = _Amount.model_validate(done.amount)
+        else:
+            (price,) = done.order_total_price
+            one = _OrderPrice.model_validate(price).price.tax_included_amount
+        amount = one.value if one.amount is None else one.amount
+        return None if amount is None else Money.parse(str(amount), one.units or one.unit)
+    except (InvalidInput, TypeError, ValueError):  # a ValidationError is a ValueError
+        return None
 
 
 def reference_of(document: Any) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 
-from lineaviva.keeper.payments.ports import Begun, Bill, Hint, Movement, RefundStatus, Return, Status, Urls
+from lineaviva.keeper.payments.ports import Asked, Begun, Bill, Hint, Movement, RefundStatus, Return, Status, Urls
 from lineaviva.kernel.errors import InvalidInput, NeedsPerson
 
 
@@ -28,7 +28,7 @@ class CashProvider:
         command = f"lineaviva orders confirm-refund {back.order_code} --clerk E-MAIL"
         raise NeedsPerson(f"Give {back.amount} in cash back for order {back.order_code}, then confirm it: {command}")
 
-    def listing(self, day: date) -> Iterable[Movement]:
+    def listing(self, day: date, asked: Iterable[Asked]) -> Iterable[Movement]:
         return ()
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Hint:

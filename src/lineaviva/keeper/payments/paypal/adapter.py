@@ -9,13 +9,24 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
 
 from django.conf import settings
 
-from lineaviva.keeper.payments.paypal import answers
+from lineaviva.keeper.payments.paypal import answers, disputes, listing
 from lineaviva.keeper.payments.paypal.client import call
-from lineaviva.keeper.payments.ports import Begun, Bill, Hint, Movement, RefundStatus, Return, Status, Urls
+from lineaviva.keeper.payments.paypal.orders import order_close, order_get, order_path, quoted
+from lineaviva.keeper.payments.ports import (
+    Asked,
+    Begun,
+    Bill,
+    DisputeStatus,
+    Hint,
+    Movement,
+    RefundStatus,
+    Return,
+    Status,
+    Urls,
+)
 from lineaviva.kernel.errors import AdapterError, InvalidInput, NeedsPerson, Permanent
 
 _SIGNED = {
@@ -27,7 +38,6 @@ _SIGNED = {
 }
 # PayPal goes on telling for three days.
 _TOLERANCE = timedelta(days=4)
-_CLOSE = [{"op": "replace", "path": "/intent", "value": "AUTHORIZE"}]
 _ISSUES_OF_NOTHING = {"INVALID_RESOURCE_ID", "RESOURCE_NOT_FOUND"}
 
 
@@ -35,8 +45,8 @@ class PayPalProvider:
     # PayPal keeps an order that nobody approves for three hours.
     lifetime = timedelta(minutes=60)
     polled = True
-    # What moved is listed by another API of PayPal's, whose description is not published with these.
-    reconciles = False
+    # Each of our payments is asked about again: the list of all is another API, whose description is not published.
+    reconciles = True
 
     def __init__(self) -> None:
         self.configured = bool(settings.PAYPAL_CLIENT_ID and settings.PAYPAL_SECRET)
@@ -47,7 +57,7 @@ class PayPalProvider:
 
     def fetch(self, reference: str) -> Status:
         """How it stands; what the payer has approved is collected first."""
-        order = _order(reference)
+        order = order_get(reference)
         if order.get("status") != "APPROVED" or order.get("intent") != "CAPTURE":
             return answers.status_of(order)
         refusal = ""
@@ -56,30 +66,32 @@ class PayPalProvider:
         except Permanent as refused:
             refusal = refused.code
         if refusal == "DUPLICATE_INVOICE_ID":
-            what = f"PayPal has collected the invoice of order {reference} before, by another order of the same name."
-            raise NeedsPerson(f"{what} Was the database restored from a backup? Look there and give one back.")
-        return answers.status_of(_order(reference), refusal)
+            raise NeedsPerson(answers.collected_before(reference))
+        return answers.status_of(order_get(reference), refusal)
 
     def close(self, reference: str) -> Status:
         refusal = ""
         try:
-            call("PATCH", _path(reference), json=_CLOSE)
+            order_close(reference)
         except Permanent as refused:
             refusal = refused.code
         if refusal in _ISSUES_OF_NOTHING:
             return Status("expired", reason="not_paid_in_time")  # we alone collect, and there is nothing to collect
-        status = answers.status_of(_order(reference))
+        status = answers.status_of(order_get(reference))
         # Not closed, and not paid: it is asked about until PayPal has forgotten it.
         return Status("processing", key=status.key) if status.state == "open" else status
 
     def refund(self, back: Return) -> RefundStatus:
         if back.reference:
-            return answers.refund_status_of(call("GET", f"/v2/payments/refunds/{_quoted(back.reference)}"))
-        path = f"/v2/payments/captures/{_quoted(back.charge_ref)}/refund"
+            return answers.refund_status_of(call("GET", f"/v2/payments/refunds/{quoted(back.reference)}"))
+        path = f"/v2/payments/captures/{quoted(back.charge_ref)}/refund"
         return answers.refund_status_of(call("POST", path, json=answers.refund_body(back), key=back.key))
 
-    def listing(self, day: date) -> Iterable[Movement]:
-        return ()
+    def listing(self, day: date, asked: Iterable[Asked]) -> Iterable[Movement]:
+        return listing.movements(asked)
+
+    def dispute(self, reference: str) -> DisputeStatus:
+        return disputes.dispute(reference)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Hint:
         if not settings.PAYPAL_WEBHOOK_ID:  # PayPal would say yes to what it sent to somebody else
@@ -97,22 +109,10 @@ class PayPalProvider:
         return hint
 
 
-def _path(reference: str) -> str:
-    return f"/v2/checkout/orders/{_quoted(reference)}"
-
-
-def _quoted(reference: str) -> str:
-    return quote(reference, safe="")
-
-
-def _order(reference: str) -> dict[str, Any]:
-    return call("GET", _path(reference))
-
-
 def _capture(reference: str, order: dict[str, Any]) -> dict[str, Any]:
     # An order is captured once, whatever the key. Approved again after a refusal it may be tried again, and not before.
     key = f"capture:{reference}:{order.get('update_time') or ''}"
-    return call("POST", f"{_path(reference)}/capture", json={}, key=key)
+    return call("POST", f"{order_path(reference)}/capture", json={}, key=key)
 
 
 def _really_sent(signed: dict[str, str], body: bytes) -> bool:

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-import stripe
 from django.conf import settings
 
-from lineaviva.keeper.payments.ports import Begun, Bill, Hint, Movement, RefundStatus, Return, Status, Urls
-from lineaviva.keeper.payments.stripe import listing
+from lineaviva.keeper.payments.ports import (
+    Asked,
+    Begun,
+    Bill,
+    DisputeStatus,
+    Hint,
+    Movement,
+    RefundStatus,
+    Return,
+    Status,
+    Urls,
+)
+from lineaviva.keeper.payments.stripe import disputes, listing, webhooks
 from lineaviva.keeper.payments.stripe.answers import refund_status_of, status_of
-from lineaviva.keeper.payments.stripe.client import calling, client
-from lineaviva.kernel.errors import InvalidInput, Permanent
+from lineaviva.keeper.payments.stripe.client import LOCALES, calling, client
+from lineaviva.keeper.payments.stripe.saved import intent_close, intent_fetch
+from lineaviva.kernel.errors import Permanent
 
-_LOCALES = {"zh-hans": "zh", "zh-hant": "zh-TW", "it": "it", "en": "en"}
-_EXPAND = ["payment_intent.latest_charge"]
-_PAYMENT_KINDS = {
-    "checkout.session.completed",
-    "checkout.session.expired",
-    "checkout.session.async_payment_succeeded",
-    "checkout.session.async_payment_failed",
-}
-_REFUND_KINDS = {"refund.created", "refund.updated", "refund.failed"}
-_TOLERANCE = timedelta(minutes=5)
+_INTENT = "pi_"  # a saved card was charged: there was no page
+_EXPAND = ["payment_intent.latest_charge", "payment_intent.payment_method"]
 # Without a list Stripe offers what the account's dashboard switches on for this amount and country.
 _METHODS: dict[str, dict[str, Any]] = {"card": {"payment_method_types": ["card"]}, "auto": {}}
 
@@ -47,11 +49,15 @@ class StripeProvider:
         return Begun(reference=session.id, redirect_url=session.url or "")
 
     def fetch(self, reference: str) -> Status:
+        if reference.startswith(_INTENT):
+            return intent_fetch(reference)
         with calling():
             session = client().v1.checkout.sessions.retrieve(reference, params={"expand": _EXPAND})
         return status_of(session.to_dict())
 
     def close(self, reference: str) -> Status:
+        if reference.startswith(_INTENT):
+            return intent_close(reference)
         # Refused where it is completed or expired already; the next line says which.
         with suppress(Permanent), calling():
             client().v1.checkout.sessions.expire(reference)
@@ -80,20 +86,14 @@ class StripeProvider:
             raise Permanent("This charge was given back by somebody else.", code="charge_already_refunded") from None
         return refund_status_of(made.to_dict())
 
-    def listing(self, day: date) -> Iterable[Movement]:
+    def listing(self, day: date, asked: Iterable[Asked]) -> Iterable[Movement]:
         return listing.movements(day)
 
+    def dispute(self, reference: str) -> DisputeStatus:
+        return disputes.dispute(reference)
+
     def parse_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Hint:
-        signature, secret = headers.get("stripe-signature", ""), settings.STRIPE_WEBHOOK_SECRET
-        if not secret:  # an empty secret would take anybody's signature
-            raise InvalidInput("No signing secret for Stripe's webhooks is set.", code="webhook_refused")
-        try:
-            stripe.WebhookSignature.verify_header(body, signature, secret)
-            _refuse_old(signature, now)
-            event = json.loads(body)
-            return _hint(event["id"], event["type"], event["data"]["object"])
-        except (stripe.SignatureVerificationError, ValueError, KeyError, TypeError, AttributeError):
-            raise InvalidInput("This webhook is not from Stripe.", code="webhook_refused") from None
+        return webhooks.hint_of(headers, body, now)
 
 
 def _session_params(bill: Bill, urls: Urls) -> Any:
@@ -104,13 +104,19 @@ def _session_params(bill: Bill, urls: Urls) -> Any:
         "mode": "payment",
         **_METHODS[settings.STRIPE_METHODS],
         "line_items": [{"price_data": price, "quantity": 1}],
-        "locale": _LOCALES.get(bill.language, "auto"),
+        "locale": LOCALES.get(bill.language, "auto"),
         "success_url": urls.success,
         "cancel_url": urls.cancel,
         "client_reference_id": bill.order_code,
         "customer_email": bill.email,
         "metadata": metadata,
-        "payment_intent_data": {"description": f"{bill.order_code}: {bill.detail}", "metadata": metadata},
+        "payment_intent_data": {
+            "description": f"{bill.order_code}: {bill.detail}",
+            "metadata": metadata,
+            **({"setup_future_usage": "off_session"} if bill.keep else {}),
+        },
+        # As where a card is saved without a payment: one customer, one card, and both are forgotten together.
+        **({"customer_creation": "always"} if bill.keep else {}),
         "expires_at": int(bill.expires_at.timestamp()),
     }
 
@@ -123,17 +129,3 @@ def _refund_of(back: Return) -> RefundStatus | None:
         if (refund.get("metadata") or {}).get("key") == back.key:
             return refund_status_of(refund)
     return None
-
-
-def _refuse_old(signature: str, now: datetime) -> None:
-    stamp = next((part[2:] for part in signature.split(",") if part.startswith("t=")), "none")
-    if abs(now - datetime.fromtimestamp(int(stamp), UTC)) > _TOLERANCE:
-        raise ValueError("too old, or from the future")
-
-
-def _hint(event_id: str, kind: str, about: dict[str, Any]) -> Hint:
-    if kind in _PAYMENT_KINDS:
-        return Hint(event_id, kind, "payment", about["id"])
-    if kind in _REFUND_KINDS:
-        return Hint(event_id, kind, "refund", about["id"])
-    return Hint(event_id, kind, "nothing")

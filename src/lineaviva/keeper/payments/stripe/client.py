@@ -17,6 +17,9 @@ _CONNECT_SECONDS, _ANSWER_SECONDS = 2, 6
 _RETRIES = 1
 
 
+LOCALES = {"zh-hans": "zh", "zh-hant": "zh-TW", "it": "it", "en": "en"}
+
+
 def client() -> stripe.StripeClient:
     return _client(settings.STRIPE_API_KEY, settings.STRIPE_API_BASE)
 
