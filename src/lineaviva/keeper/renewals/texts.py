@@ -1,0 +1,157 @@
+"""What a message about an automatic renewal says, in its payer's language: label and last four digits, never more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from lineaviva.keeper.lines.models import Line
+from lineaviva.keeper.lines.queries import line_deadlines
+from lineaviva.keeper.payments.errors import REASONS as BANK_REASONS
+from lineaviva.keeper.payments.errors import reason_text as bank_reason
+from lineaviva.keeper.reminders.links import renewal_link
+from lineaviva.keeper.reminders.ports import Message
+from lineaviva.keeper.reminders.texts import day_text, line_name
+from lineaviva.keeper.renewals.errors import REASONS
+from lineaviva.keeper.renewals.links import stop_link
+from lineaviva.keeper.renewals.models import AutoMessage
+from lineaviva.kernel.clock import rome_date
+from lineaviva.kernel.money import Money
+
+Kind = AutoMessage.Kind
+
+
+def reason_text(code: str, provider: str = "") -> str:
+    """The sentence for `AutoRun.reason` in the reader's language; "" for none. `provider`: who keeps the card."""
+    if code in BANK_REASONS and code not in REASONS:
+        return bank_reason(code, provider)
+    return str(REASONS.get(code, REASONS["refused"])) if code else ""
+
+
+def message_of(row: AutoMessage, now: datetime) -> Message:
+    """The message of this row; sent again after a crash it carries the same Message-ID."""
+    auto = row.run.auto
+    language = auto.payer.language
+    with translation.override(language):
+        facts = _facts(row, language, now)
+        subject, paragraphs = _said(row, facts)
+        invitation, button, link = _way_on(row, now)
+        why = _("You get this message because you switched on automatic renewal for this line at Lineaviva.")
+        page = {
+            "language": language,
+            "subject": subject,
+            "paragraphs": paragraphs,
+            "invitation": invitation,
+            "link": link,
+            "button": button,
+            "why": why,
+        }
+        html = render_to_string("reminders/email.html", page)
+    return Message(
+        to=auto.payer.email,
+        subject=subject,
+        text="\n\n".join([*paragraphs, f"{invitation}\n{link}", why]) + "\n",
+        html=html,
+        language=language,
+        message_id=f"auto.{row.run_id}.{row.kind}.{row.number}.{row.channel}",
+    )
+
+
+def _facts(row: AutoMessage, language: str, now: datetime) -> dict[str, Any]:
+    """All that a sentence may name, as it was when the message was due."""
+    auto, facts = row.run.auto, row.facts
+    line = Line.objects.get(pk=auto.line_id)
+    minor = facts.get("amount_minor")
+    return {
+        "line": line_name(line, line_deadlines(line, rome_date(now)), language),
+        "amount": "" if minor is None else Money(minor, facts["currency"]).format(language),
+        "ceiling": Money(auto.ceiling_minor, auto.currency).format(language),
+        "day": day_text(date.fromisoformat(facts["charge_on"]), language),
+        "date": day_text(date.fromisoformat(facts["deadline_on"]), language),
+        "card": auto.method.shown,
+        "reason": reason_text(facts["reason"], auto.method.provider),
+    }
+
+
+def _said(row: AutoMessage, facts: dict[str, Any]) -> tuple[str, list[str]]:
+    """Subject and sentences."""
+    says: dict[AutoMessage.Kind, Callable[[], tuple[str, list[str]]]] = {
+        Kind.NOTICE: _notice,
+        Kind.RENEWED: partial(_renewed, by_card=row.facts.get("by_card", True)),
+        Kind.AGAIN: _again,
+        Kind.ASKS: _asks,
+        Kind.FAILED: _failed,
+        Kind.SKIPPED: partial(_skipped, too_dear=row.facts["reason"] == "over_ceiling"),
+    }
+    subject, sentences = says[Kind(row.kind)]()
+    return subject % facts, [text for sentence in sentences if (text := sentence % facts)]
+
+
+def _notice() -> tuple[str, list[str]]:
+    return _("%(line)s: %(amount)s on %(day)s"), [
+        _("On %(day)s we renew %(line)s and charge %(amount)s to %(card)s."),
+        _("Its date is %(date)s. More than %(amount)s is not charged."),
+        _("You need not do anything. If you do not want it, stop it with one tap:"),
+    ]
+
+
+def _renewed(*, by_card: bool) -> tuple[str, list[str]]:
+    if by_card:
+        said = _("%(line)s is renewed. %(amount)s was charged to %(card)s; the receipt comes by itself.")
+    else:  # the bank asked for the holder, who paid in another way
+        said = _("%(line)s is renewed and %(amount)s is paid; the receipt comes by itself.")
+    return _("%(line)s is renewed"), [said]
+
+
+def _again() -> tuple[str, list[str]]:
+    return _("%(line)s: the payment was refused, we try again on %(day)s"), [
+        _("%(line)s could not be renewed by itself yet."),
+        "%(reason)s",
+        _("We try again on %(day)s. Its date is %(date)s; you can also renew it yourself now."),
+    ]
+
+
+def _asks() -> tuple[str, list[str]]:
+    return _("%(line)s: you are asked to confirm %(amount)s"), [
+        _("%(card)s can be charged for %(line)s only if you confirm it yourself. Nothing was charged."),
+        _("Confirm it within two days; the date of the line is %(date)s."),
+    ]
+
+
+def _failed() -> tuple[str, list[str]]:
+    return _("%(line)s was not renewed by itself: renew it by %(date)s"), [
+        _("%(line)s could not be renewed by itself."),
+        "%(reason)s",
+        _("Its date is %(date)s. Renew it yourself now. Automatic renewal stays on for the next time."),
+    ]
+
+
+def _skipped(*, too_dear: bool) -> tuple[str, list[str]]:
+    return _("%(line)s is not renewed by itself this time: renew it by %(date)s"), [
+        _("Nothing is charged for %(line)s this time."),
+        _("It would cost %(amount)s; you allow at most %(ceiling)s.") if too_dear else "%(reason)s",
+        _("Its date is %(date)s. Renew it yourself, or change what you allow. Automatic renewal stays on."),
+    ]
+
+
+def _way_on(row: AutoMessage, now: datetime) -> tuple[str, str, str]:
+    """What the one button is for: invitation, its words, its address."""
+    auto = row.run.auto
+    if row.kind == Kind.NOTICE:
+        path, words = stop_link(auto=auto, now=row.created_at), (_("Stop it here, without a password:"), _("Stop it"))
+    elif row.kind == Kind.ASKS:
+        path = f"/orders/{row.facts['order']}/"
+        words = (_("Confirm and pay here:"), _("Confirm and pay"))
+    elif row.kind == Kind.RENEWED:
+        path, words = f"/lines/{auto.line_id}/", (_("See the line:"), _("See the line"))
+    else:
+        path = renewal_link(line=Line.objects.get(pk=auto.line_id), user=auto.payer, now=now)
+        words = (_("Renew it here, without a password, within 48 hours:"), _("Renew now"))
+    return *words, settings.PUBLIC_URL + path
