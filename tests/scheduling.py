@@ -10,7 +10,7 @@ from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 # What takes longest is begun first, so that no worker is left with it at the end.
 SLOW = (
-    "tests/cli/test_fault_run.py",
+    "tests/bench/test_faults.py",
     "tests/cli/test_migrate.py",
     "tests/pgbouncer/",
     "tests/carrier/nightly/",
