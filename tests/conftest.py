@@ -20,7 +20,10 @@ from tests.sandbox.provider.process import Bank, Shop
 from tests.scheduling import ByFile, turn
 
 # Enough to find a slip each time the suite runs, few enough that it runs often.
-hypothesis.settings.register_profile("suite", max_examples=40, deadline=None, database=None)
+_settings = {"deadline": None, "database": None}
+hypothesis.settings.register_profile("suite", max_examples=40, stateful_step_count=30, **_settings)
+# For an hour that nothing else needs: pytest FILE --hypothesis-profile=deep
+hypothesis.settings.register_profile("deep", max_examples=2000, stateful_step_count=60, **_settings)
 hypothesis.settings.load_profile("suite")
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=ROME)

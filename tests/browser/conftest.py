@@ -37,6 +37,8 @@ ARGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+# Playwright keeps an event loop in the tests' thread, where Django would refuse its database. Nothing here is async.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "yes"
 # In milliseconds, as Playwright counts: of whatever is expected on a page, and of whatever is done there.
 expect.set_options(timeout=PATIENCE * 1000)
 
@@ -163,7 +165,11 @@ def visit(world: World, chromium: Browser) -> Iterator[Open]:
 
 def complain(page: Page, kind: str, text: str) -> None:
     """What the browser's console says of a page is the page's mistake: a blocked script, a file that is not there."""
-    quiet = ("Service Worker registration blocked", "the server responded with a status of 4", "net::ERR_")
+    quiet: tuple[str, ...] = (
+        "Service Worker registration blocked",
+        "the server responded with a status of 4",
+        "net::ERR_",
+    )
     # htmx says so itself when its question found no network.
     quiet += ("htmx:sendError", "htmx:afterRequest")
     if kind in {"error", "warning"} and not any(part in text for part in quiet):

@@ -15,6 +15,7 @@ ANNAS = (
     "LINE",
     "LINEedit/",
     "LINErenew/",
+    "LINEauto/",
     "LINEcompare/?data_gb=10",
     "/lines/add/",
     "/lines/import/",

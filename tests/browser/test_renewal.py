@@ -211,8 +211,8 @@ def test_a_refused_card_is_told_and_can_be_replaced_by_cash(
     till.keyboard.press("Enter")
     expect(till.locator(".code.money")).to_be_visible()
     assert_accessible(till)
-    till.locator("section form button").click()
-    expect(till.locator("section form button")).to_have_count(0)
+    till.locator("section form button.big").click()
+    expect(till.locator("section form button.big")).to_have_count(0)
 
     expect(page.locator("#status a[href$='receipt.pdf']")).to_be_visible()
     assert page.evaluate("window.stayed") is True

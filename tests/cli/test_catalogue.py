@@ -139,9 +139,19 @@ def test_a_promotion_is_added_and_listed(now: datetime) -> None:
         "conditions": {"minimum_minor": 1000, "sim_type": "esim", "once_per_line": True},
         "source": "staff",
         "offering": "topup-10",
+        **{"code": "", "uses_most": None, "person_most": None, "uses": 0},
     }
     assert [one["key"] for one in catalogue("promotion", "list", "--json").json["promotions"]] == ["tim:autumn"]
     assert "1.50 EUR + 5 %" in catalogue("promotion", "list").out
+
+
+def test_a_code_for_all_operators_is_added_and_listed(now: datetime) -> None:
+    words = ["promotion", "add", "--key", "welcome", "--name", "Welcome", *PERIOD, "--off", "2", "--code", "wel-come"]
+    made = catalogue(*words, "--uses", "100", "--per-person", "1", "--json").json
+    names = ("key", "operator", "code", "uses_most", "person_most", "uses", "offering")
+    assert [made[name] for name in names] == [":welcome", "", "WELCOME", 100, 1, 0, None]
+    assert "WELCOME" in (listed := catalogue("promotion", "list").out)
+    assert "0 of 100" in listed
 
 
 REFUSED: list[Any] = [
@@ -152,6 +162,16 @@ REFUSED: list[Any] = [
     pytest.param(["cheapest", "12"], InvalidInput, "msisdn_invalid", id="phone number"),
     pytest.param(["cheapest", "3479999999"], NotFound, "line_unknown", id="line"),
     pytest.param([*PROMOTION, *PERIOD], InvalidInput, "promotion_off_invalid", id="takes nothing off"),
+    pytest.param([*PROMOTION, *PERIOD, "--off", "1", "--code", "!"], InvalidInput, "promotion_code_invalid", id="code"),
+    pytest.param(
+        [*PROMOTION, *PERIOD, "--off", "1", "--uses", "1"], InvalidInput, "promotion_limit_invalid", id="uses"
+    ),
+    pytest.param(
+        ["promotion", "add", "--key", "k", "--name", "N", *PERIOD, "--off", "1"],
+        NotFound,
+        "operator_unknown",
+        id="no operator and no code",
+    ),
     pytest.param([*PROMOTION, "--from", "1 Dec", "--until", "2027-01-01"], InvalidInput, "invalid_input", id="day"),
     pytest.param([*PROMOTION, *PERIOD, "--off", "1,234"], InvalidInput, "amount_invalid", id="amount"),
     pytest.param([*PROMOTION, *PERIOD, "--off", "1", "--sim-type", "paper"], InvalidInput, "invalid_input", id="SIM"),

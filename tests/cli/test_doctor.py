@@ -196,6 +196,20 @@ def test_paypal(changed: dict[str, str], state: str, said: str, settings: Settin
     assert "hush" not in f"{found}"
 
 
+@pytest.mark.parametrize(
+    "text", [None, "providers = [", 'providers = ["stripe"]', "account = 1", "[account]\nday = 5\nweek = 6"]
+)
+def test_limits_of_ones_own_that_cannot_be_read(text: str | None, settings: Settings, tmp_path: Path) -> None:
+    settings.PAYMENT_LIMITS = str(tmp_path / "limits.toml")
+    if text is not None:
+        (tmp_path / "limits.toml").write_text(text)
+
+    found = doctor.check_payments()
+
+    assert (found.state, found.do) == ("fail", "Mend the file that LINEAVIVA_PAYMENT_LIMITS names, or unset it.")
+    assert found.detail.startswith("Nothing can be paid, for its limits cannot be read: ")
+
+
 # --- what must answer ---------------------------------------------------------------------------------------------
 
 

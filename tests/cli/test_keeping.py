@@ -27,7 +27,10 @@ from lineaviva.config.settings import database
 from lineaviva.keeper.books.models import Posting
 from lineaviva.keeper.receipts.actions import receipt_issue
 from lineaviva.keeper.receipts.models import ReceiptCounter
+from lineaviva.keeper.wallets.actions import movement_write
+from lineaviva.keeper.wallets.models import WalletMovement
 from lineaviva.kernel.errors import Conflict, InvalidInput
+from lineaviva.kernel.money import Money
 from tests import factories, migrated
 from tests.cli.conftest import Ran, command_env, typed
 from tests.cli.in_process import run
@@ -407,6 +410,7 @@ def ours(transactional_db: None, tmp_path: Path, settings: Settings, monkeypatch
     for name in ("LINEAVIVA_SECRET_KEY", "LINEAVIVA_SECRET_KEY_FILE"):
         monkeypatch.delenv(name, raising=False)
     active_order()
+    movement_write(user_id=factories.anna().pk, key="k", kind="credit", amount=Money(500), now=NOON)
     ReceiptCounter.objects.create(issuer="LV", year=2026, last=7)
     done = run(app, "backup", str(tmp_path / "ours.zip"))
     assert done.code == 0, done.error
@@ -451,6 +455,8 @@ def test_the_same_archive_unchanged_is_restored(ours: Path, tmp_path: Path, sett
     assert everything() == before
     with pytest.raises(IntegrityError, match="the books are never changed"), transaction.atomic():
         Posting.objects.update(reference="x")
+    with pytest.raises(IntegrityError, match="what moved a balance is never changed"), transaction.atomic():
+        WalletMovement.objects.update(reason="x")
     assert (settings.HOME / "secret.key").read_text() == settings.SECRET_KEY
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 
 from lineaviva.cli import orders as orders_command
 from lineaviva.keeper.accounts.models import User
+from lineaviva.keeper.catalogue.actions import promotion_add
 from lineaviva.keeper.lines.models import Line
 from lineaviva.keeper.orders.actions import order_activate, order_cancel, order_fail, order_pay
 from lineaviva.keeper.orders.models import ProductOrder
@@ -21,6 +22,8 @@ from lineaviva.keeper.payments.models import Refund
 from lineaviva.keeper.payments.ports import Status
 from lineaviva.keeper.payments.queries import paying_attempt
 from lineaviva.keeper.payments.refunding import refund_request
+from lineaviva.keeper.wallets.actions import wallet_credit
+from lineaviva.keeper.wallets.queries import balance_of
 from lineaviva.kernel import agenda
 from lineaviva.kernel.money import Money
 from tests import factories
@@ -99,6 +102,35 @@ def test_what_is_bought(lineaviva: Command, line: Line, wanted: str) -> None:
 def test_typed_twice_it_is_one_order(lineaviva: Command, line: Line) -> None:
     assert placed(lineaviva)["code"] == placed(lineaviva)["code"]
     assert ProductOrder.objects.get().attempts.count() == 1
+
+
+def test_from_the_balance_and_with_a_promotion_code(lineaviva: Command, line: Line, now: datetime) -> None:
+    until = now + timedelta(days=1)
+    facts = {"operator": "", "key": "w", "name": "Welcome", "off_minor": 200, "code": "WELCOME"}
+    promotion_add(**facts, valid_from=now, valid_until=until)  # type: ignore[arg-type]
+    dora = factories.holder("dora@example.org", role="operations")
+    wallet_credit(user=line.holder, amount=Money(400), paid="bank", reason="transfer", by=dora, now=now)
+    words = ["renew", NUMBER, "--pay", "wallet", "--code", "welcome", "--yes", "--json"]
+    assert lineaviva(*words).json["state"] == "paid"
+    assert balance_of(line.holder) == Money(100)
+    assert lineaviva(*words[:-4], "--code", "nothing", "--yes", "--json").json["error"]["code"] == "promotion_unknown"
+    assert ProductOrder.objects.count() == 1
+
+
+def test_beside_an_order_that_is_being_renewed_it_pays_when_it_is_told_to(
+    lineaviva: Command, line: Line, chen: User, now: datetime
+) -> None:
+    first = placed(lineaviva)["code"]
+    lineaviva("orders", "confirm-cash", first, "--clerk", chen.email, "--json")
+    offering("topup-10", price=1000)
+    dora = factories.holder("dora@example.org", role="operations")
+    wallet_credit(user=line.holder, amount=Money(1000), paid="bank", reason="transfer", by=dora, now=now)
+    words = ["renew", NUMBER, "--offering", "topup-10", "--pay", "wallet", "--yes", "--json"]
+    refused = lineaviva(*words).json["error"]
+    assert (refused["code"], first in refused["message"]) == ("line_being_renewed", True)
+    assert balance_of(line.holder) == Money(1000)
+    assert lineaviva(*words, "--anyway").json["state"] == "paid"
+    assert ProductOrder.objects.filter(state="paid").count() == 2
 
 
 def test_a_bank_that_does_not_answer_is_said_and_asked_again_later(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from html import unescape
 from typing import Any
@@ -20,7 +20,7 @@ from lineaviva.keeper.catalogue.models import Offering
 from lineaviva.keeper.lines.models import Line
 from lineaviva.keeper.orders.models import ProductOrder
 from lineaviva.keeper.payments.actions import cash_confirm, payment_begin
-from lineaviva.keeper.payments.ports import Begun, Bill, Hint, Movement, RefundStatus, Return, Status, Urls
+from lineaviva.keeper.payments.ports import Asked, Begun, Bill, Hint, Movement, RefundStatus, Return, Status, Urls
 from lineaviva.keeper.receipts.actions import receipt_issue
 from lineaviva.keeper.receipts.models import Receipt
 from lineaviva.kernel.clock import FrozenClock
@@ -55,7 +55,7 @@ class Bank:
     def refund(self, back: Return) -> RefundStatus:
         return RefundStatus("succeeded", "re_1")
 
-    def listing(self, day: date) -> list[Movement]:
+    def listing(self, day: date, asked: Iterable[Asked]) -> list[Movement]:
         return []
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Hint:
@@ -80,7 +80,7 @@ def browser(db: None, clock: FrozenClock) -> Browser:
     """A browser; signed in where a person is given."""
 
     def open_for(user: User | None = None, **headers: str) -> Client:
-        client = Client(headers=headers)
+        client = Client(headers=headers, SERVER_NAME="127.0.0.1")
         if user is not None:
             proved = {"verified": True, "primary": True}
             EmailAddress.objects.update_or_create(user=user, email=user.email, defaults=proved)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from django.test import Client
@@ -13,7 +14,9 @@ from lineaviva.keeper.accounts.models import User
 from lineaviva.keeper.activation.actions import activation_begin, activation_fail
 from lineaviva.keeper.activation.models import Activation
 from lineaviva.keeper.activation.ports import Result
+from lineaviva.keeper.lines.models import Line
 from lineaviva.keeper.orders.models import ProductOrder
+from lineaviva.keeper.payments import returning
 from lineaviva.keeper.payments.actions import payment_begin, payment_settle
 from lineaviva.keeper.payments.models import PaymentAttempt
 from lineaviva.keeper.payments.ports import Status
@@ -21,6 +24,7 @@ from lineaviva.keeper.receipts.models import Receipt
 from lineaviva.kernel import agenda
 from lineaviva.kernel.clock import FrozenClock
 from lineaviva.kernel.money import Money
+from tests.keeper.orders import factories as orders
 from tests.web.conftest import BANK, Bank, Browser, active, paid, words
 
 HTMX = {"HX-Request": "true"}
@@ -271,10 +275,51 @@ def test_the_bank_is_asked_as_soon_as_the_payer_is_back(
     page.get(path(order))
     attempt.refresh_from_db()
     assert attempt.look_at == now + timedelta(minutes=4)
-    response = page.get(f"{path(order)}?from=payment")
+    response = page.get(back(attempt))
     attempt.refresh_from_db()
     assert attempt.look_at == now
     assert "you are charged only once" in words(response)
+
+
+def back(attempt: PaymentAttempt, /, **instead: str) -> str:
+    """Where the payer's browser comes back to, with other parameters where they are named."""
+    url = urlsplit(returning.urls_of(attempt).success)
+    assert dict(parse_qsl(url.query)).keys() == {"from", "attempt", "sign"}
+    return f"{url.path}?{urlencode({**dict(parse_qsl(url.query)), **instead})}"
+
+
+@pytest.mark.parametrize(
+    "instead",
+    [
+        pytest.param({"sign": ""}, id="not signed"),
+        pytest.param({"sign": "x" * 43}, id="signed by nobody"),
+        pytest.param({"sign": "\u5b57"}, id="not even a signature"),
+        pytest.param({"attempt": "2"}, id="of another attempt"),
+        pytest.param({"attempt": "\u0661"}, id="a digit of another script"),
+        pytest.param({"attempt": "9" * 40}, id="no number of ours"),
+    ],
+)
+def test_an_address_that_we_did_not_give_out_is_a_visit_like_any(
+    instead: dict[str, str], order: ProductOrder, page: Client, bank: type[Bank], now: datetime
+) -> None:
+    attempt = payment_begin(order=order, provider="stripe", now=now)
+    PaymentAttempt.objects.update(look_at=now + timedelta(minutes=4))
+    response = page.get(back(attempt, **instead))
+    attempt.refresh_from_db()
+    assert (response.status_code, attempt.look_at) == (200, now + timedelta(minutes=4))
+
+
+def test_a_signature_is_of_one_order_only_and_what_paypal_adds_is_in_nobodys_way(
+    order: ProductOrder, mum: Line, page: Client, bank: type[Bank], now: datetime
+) -> None:
+    attempt = payment_begin(order=order, provider="stripe", now=now)
+    other = orders.order(line=mum, price=1000)
+    payment_begin(order=other, provider="stripe", now=now, beside=[order.code])
+    PaymentAttempt.objects.update(look_at=now + timedelta(minutes=4))
+    page.get(back(attempt).replace(order.code, other.code))
+    page.get(back(attempt, token="EC-1", PayerID="PRETEND7PAYER"))
+    looks = dict(PaymentAttempt.objects.values_list("order__code", "look_at"))
+    assert looks == {order.code: now, other.code: now + timedelta(minutes=4)}
 
 
 # --- looking again ------------------------------------------------------------------------------------------------

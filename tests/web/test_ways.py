@@ -38,7 +38,11 @@ def test_cards_come_first_and_what_nobody_knows_last(three: None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("stripe", "card"), ("paypal", "PayPal"), ("cash", "cash in a shop"), ("other", "other")]
+    ("name", "words"),
+    [
+        *[("stripe", "card"), ("paypal", "PayPal"), ("cash", "cash in a shop"), ("other", "other")],
+        *[("wallet", "prepaid balance"), ("account", "the owner's account at the operator")],
+    ],
 )
 def test_how_something_was_paid(name: str, words: str) -> None:
     assert ways.paid_by(name) == words

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.test import Client
 
 from lineaviva.keeper.payments.models import InboxEvent
 from lineaviva.keeper.payments.rules import WEBHOOK_MOST_BYTES
+from lineaviva.kernel.agenda.models import RateLimit
+from lineaviva.kernel.clock import FrozenClock
 from tests.web.conftest import Bank, Browser
 
 GOOD = {"stripe-signature": "good"}
@@ -63,3 +67,55 @@ def test_it_is_posted(provider: Client) -> None:
 
 def test_it_opens_no_session(provider: Client) -> None:
     assert knock(provider, **GOOD).cookies == {}
+
+
+# --- too many that are not signed -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def checked(bank: type[Bank], monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Every webhook whose signature was looked at."""
+    seen: list[bytes] = []
+    check = bank.parse_webhook
+
+    def looked(self: Bank, headers: Any, body: bytes, now: Any) -> Any:
+        seen.append(body)
+        return check(self, headers, body, now)
+
+    monkeypatch.setattr(bank, "parse_webhook", looked)
+    return seen
+
+
+def test_who_sends_what_nobody_signed_is_not_heard_for_a_while(
+    provider: Client, checked: list[bytes], clock: FrozenClock
+) -> None:
+    answers = [knock(provider).status_code for _ in range(20)]
+    assert (answers, len(checked)) == ([400] * 20, 20)
+    response = knock(provider, **GOOD)
+    assert (response.status_code, response.json()["error"]) == (429, "too_many")
+    assert (response.headers["Retry-After"], len(checked), InboxEvent.objects.count()) == ("6", 20, 0)
+    assert knock(provider, path="/webhooks/paypal").status_code == 400  # counted apart
+    clock.advance(timedelta(seconds=6))
+    assert knock(provider, **GOOD).status_code == 200
+    assert knock(provider).status_code == 400
+    assert knock(provider).status_code == 429
+
+
+def test_another_address_is_heard_meanwhile_until_all_together_are_too_many(
+    provider: Client, checked: list[bytes]
+) -> None:
+    def knocks(last: int, times: int) -> list[int]:
+        return [
+            provider.post("/webhooks/stripe", b"{}", "application/json", REMOTE_ADDR=f"192.0.2.{last}").status_code
+            for _ in range(times)
+        ]
+
+    assert knocks(1, 21) == [*[400] * 20, 429]
+    assert knocks(2, 1) == [400]
+    RateLimit.objects.filter(name="webhook:stripe").update(full_at=F("full_at") + timedelta(minutes=5))
+    assert (knocks(3, 1), len(checked)) == ([429], 21)
+
+
+def test_what_is_true_is_heard_however_often(provider: Client, checked: list[bytes]) -> None:
+    assert {knock(provider, **GOOD).status_code for _ in range(30)} == {200}
+    assert not RateLimit.objects.filter(name__startswith="webhook:").exists()

@@ -34,6 +34,7 @@ _WORDS = {
     "fee": "Provider's fee",
     "payout": "Paid out to the bank",
     "dispute": "Dispute",
+    "voucher": "Vouchers",
     "correction": "Correction",
 }
 
@@ -43,7 +44,8 @@ def month(context: typer.Context, month: Month = "", as_csv: Csv = False, json: 
     """The books of one month (this one unless told otherwise): every account, and what was sold by VAT.
 
     Accounts: provider:NAME is money at a payment provider, till:cash is cash, held is paid for and not delivered yet,
-    sales:KIND is what was delivered, fees:NAME is what a provider took, bank is paid out. A debit is above zero.
+    wallet:USER is a prepaid balance, vouchers are sold and not redeemed, sales:KIND is what was delivered, fees:NAME
+    is what a provider took, bank is paid out. A debit is above zero.
 
     Examples: `lineaviva books --month 2026-11`, `lineaviva books --month 2026-11 --csv > november.csv`
     """

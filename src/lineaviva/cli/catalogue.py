@@ -232,14 +232,17 @@ def _print_keepalive(act: Keepalive) -> None:
 
 @promotion.command("add")
 def promotion_add(
-    operator: Operator,
     key: Annotated[str, typer.Option(help="A short name of its own, as autumn-2026.")],
     name: Annotated[str, typer.Option(help="What holders read.")],
     first: Annotated[str, typer.Option("--from", help="First day, as 2026-12-01.")],
     until: Annotated[str, typer.Option("--until", help="The day on which it is over; that day does not count.")],
     off: Annotated[str, typer.Option(help="Amount taken off, as 1.00.")] = "",
     percent: Annotated[int, typer.Option(help="Percent taken off.", min=0, max=100)] = 0,
+    operator: Annotated[str, typer.Option("--operator", help="Operator; left out with --code only: all.")] = "",
     offering: Annotated[str, typer.Option(help="Only this offering, as topup-10.")] = "",
+    code: Annotated[str, typer.Option(help="Only for those who type this code, as WELCOME.")] = "",
+    uses: Annotated[int | None, typer.Option(help="At most so many orders with the code.", min=1)] = None,
+    per_person: Annotated[int | None, typer.Option(help="At most so many orders of one person.", min=1)] = None,
     minimum: Annotated[str, typer.Option(help="Only from this price on.")] = "",
     sim_type: Annotated[str, typer.Option(help="Only for physical or esim.")] = "",
     once_per_line: Annotated[bool, typer.Option("--once-per-line", help="Counts once for each line.")] = False,
@@ -247,8 +250,9 @@ def promotion_add(
 ) -> None:
     """Add a promotion. Days begin at midnight in Rome.
 
-    Example: `lineaviva catalogue promotion add --operator tim --key autumn --name "Autumn" --from 2026-12-01 --until
-    2027-01-01 --percent 10 --once-per-line`
+    Examples: `lineaviva catalogue promotion add --operator tim --key autumn --name "Autumn" --from 2026-12-01 --until
+    2027-01-01 --percent 10 --once-per-line`, `lineaviva catalogue promotion add --key welcome --name "Welcome" --from
+    2026-12-01 --until 2027-03-01 --off 2.00 --code WELCOME --uses 100 --per-person 1`
     """
     output.setup_django()
     from lineaviva.keeper.catalogue import actions
@@ -264,6 +268,9 @@ def promotion_add(
         off_percent=percent,
         offering=offering_for(operator=operator, external_id=offering, now=clock.now()) if offering else None,
         conditions=_conditions(minimum, sim_type, once_per_line),
+        code=code,
+        uses_most=uses,
+        person_most=per_person,
     )
     if json:
         output.print_json(_promotion(made))
@@ -290,8 +297,14 @@ def _conditions(minimum: str, sim_type: str, once_per_line: bool) -> dict[str, A
 
 
 def _promotion(made: Promotion) -> dict[str, Any]:
-    names = ("key", "operator", "name", "off_minor", "off_percent", "valid_from", "valid_until", "conditions", "source")
-    return {**{name: getattr(made, name) for name in names}, "offering": made.offering and made.offering.external_id}
+    from lineaviva.keeper.catalogue.codes import uses_of
+
+    names = (
+        *("key", "operator", "name", "off_minor", "off_percent", "valid_from", "valid_until", "conditions", "source"),
+        *("code", "uses_most", "person_most"),
+    )
+    facts = {name: getattr(made, name) for name in names}
+    return {**facts, "offering": made.offering and made.offering.external_id, "uses": uses_of(made)}
 
 
 @promotion.command("list")
@@ -315,11 +328,20 @@ def promotion_list(json: Json = False) -> None:
             _off(p),
             _day(p.valid_from),
             _day(p.valid_until),
+            p.code,
+            _uses(p) if p.code else "",
         )
         for p in found
     ]
-    columns = ["Key", "Name", "Offering", "Takes off", "From", "Over on"]
+    columns = ["Key", "Name", "Offering", "Takes off", "From", "Over on", "Code", "Used"]
     output.print_table("", columns, rows, empty="No promotions.")
+
+
+def _uses(one: Promotion) -> str:
+    from lineaviva.keeper.catalogue.codes import uses_of
+
+    most = f" of {one.uses_most}" if one.uses_most is not None else ""
+    return f"{uses_of(one)}{most}"
 
 
 def _off(one: Promotion) -> str:

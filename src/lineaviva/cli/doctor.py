@@ -299,6 +299,13 @@ def _carrier(operator: str, url: str) -> Check:
 def check_payments() -> Check:
     from django.conf import settings
 
+    from lineaviva.keeper.payments.velocity import velocity
+
+    try:
+        velocity(settings.PAYMENT_LIMITS)
+    except (OSError, ValueError) as error:
+        do = "Mend the file that LINEAVIVA_PAYMENT_LIMITS names, or unset it."
+        return Check("payments", "fail", f"Nothing can be paid, for its limits cannot be read: {error}.", do)
     cards, paypal = bool(settings.STRIPE_API_KEY), bool(settings.PAYPAL_CLIENT_ID and settings.PAYPAL_SECRET)
     said = {(True, True): "Cards, PayPal and cash", (True, False): "Cards and cash", (False, True): "PayPal and cash"}
     ways = said.get((cards, paypal), "Cash only")

@@ -17,6 +17,7 @@ from lineaviva.kernel.errors import AdapterError, LineavivaError
 
 # command or group -> module that has it as `app`
 AREAS = {
+    "auto": "auto",
     "backup": "keeping",
     "books": "books",
     "carrier": "carrier",
@@ -38,7 +39,10 @@ AREAS = {
     "serve": "running",
     "smdp": "smdp",
     "stuck": "running",
+    "till": "till",
     "users": "users",
+    "vouchers": "vouchers",
+    "wallet": "wallet",
     "web": "running",
     "worker": "running",
 }

@@ -13,7 +13,7 @@ from lineaviva.kernel.money import Money
 if TYPE_CHECKING:
     from lineaviva.keeper.catalogue.models import Quote
     from lineaviva.keeper.orders.models import ProductOrder
-    from lineaviva.keeper.payments.models import PaymentAttempt, Refund
+    from lineaviva.keeper.payments.models import Dispute, PaymentAttempt, Refund
 
 COLUMNS = ["Order", "Placed", "Line", "Offering", "Total", "State", "For"]
 
@@ -185,6 +185,26 @@ def print_order(order: ProductOrder) -> None:
         output.print_table("eSIM profile", ["Profile", "State", "Phone"], [(d["code"], d["state"], d["phone"])])
     if facts["receipt"]:
         output.console.print(f"Receipt {facts['receipt']}", highlight=False)
+
+
+def dispute_row(row: Dispute) -> dict[str, Any]:
+    """A dispute by its provider's name, and the order it is about, where that is ours."""
+    return {
+        "dispute": f"{row.provider}:{row.provider_ref}",
+        "order": code(row.attempt.order) if row.attempt else "",
+        "amount": str(Money(row.amount_minor, row.currency)),
+        "state": row.state,
+        "reason": row.reason,
+        "opened_at": row.opened_at,
+        "answer_by": row.answer_by,
+        "finished_at": row.finished_at,
+    }
+
+
+def dispute_cells(row: Dispute) -> list[str]:
+    facts = dispute_row(row)
+    shown = [str(facts[name]) for name in ("dispute", "order", "amount", "state", "reason")]
+    return [*shown, _when(row.answer_by)]
 
 
 def stuck_row(row: Any) -> dict[str, str]:

@@ -37,7 +37,9 @@ def renew(
         str,
         typer.Option(help="What to buy, as `lineaviva catalogue list` names it: tim:topup-5. Default: the cheapest."),
     ] = "",
-    pay: Annotated[str, typer.Option(help="stripe (card), paypal or cash.")] = "stripe",
+    pay: Annotated[
+        str, typer.Option(help="stripe (card), paypal, cash, wallet (the holder's balance) or account (the owner's).")
+    ] = "stripe",
     esim: Annotated[
         bool | None,
         typer.Option(
@@ -45,9 +47,13 @@ def renew(
             help="With a new eSIM profile for a phone, or without. Default: with, where the line has none of ours yet.",
         ),
     ] = None,
+    code: Annotated[str, typer.Option(help="A promotion code.")] = "",
     holder: Holder = "",
     wait: Annotated[bool, typer.Option("--wait", help="Stay until the line is active.")] = False,
     patience: Annotated[int, typer.Option(help="Seconds to stay at most with --wait.", min=1)] = 3600,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Pay also where somebody is renewing the line at this moment.")
+    ] = False,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
@@ -66,7 +72,7 @@ def renew(
 
     line = line_by_number(msisdn, holder=user_by_email(holder) if holder else None)
     with_profile = _with_profile(line, esim)
-    order = _ordered(line, _offering(line, offering), pay, with_profile, yes)
+    order = _ordered(line, _offering(line, offering), pay, with_profile, code=code, anyway=anyway, yes=yes)
     if order is None:
         raise typer.Abort
     if wait:
@@ -109,20 +115,24 @@ def _with_profile(line: Line, esim: bool | None) -> bool:
     return choice.offered and (choice.default if esim is None else esim)
 
 
-def _ordered(line: Line, offering: Offering, pay: str, with_profile: bool, yes: bool) -> ProductOrder | None:
+def _ordered(
+    line: Line, offering: Offering, pay: str, with_profile: bool, *, code: str, anyway: bool, yes: bool
+) -> ProductOrder | None:
     """Quote, ask, order and begin to pay; None where the person says no."""
     from lineaviva.keeper.catalogue.actions import quote_make
     from lineaviva.keeper.orders.actions import order_place
     from lineaviva.keeper.payments.actions import payment_begin
     from lineaviva.keeper.payments.ports import provider
+    from lineaviva.keeper.payments.queries import being_paid
 
     provider(pay)  # refuse a wrong word before anything is ordered
     now = clock.now()
-    quote = quote_make(line=line, offering=offering, by=line.holder, now=now)
+    quote = quote_make(line=line, offering=offering, by=line.holder, now=now, code=code)
     if not yes and not typer.confirm(order_texts.question(quote, with_profile), err=True):
         return None
     order = order_place(quote=quote, by=line.holder, language=line.holder.language, with_profile=with_profile, now=now)
-    payment_begin(order=order, provider=pay, now=now)
+    beside = being_paid(line.pk).values_list("code", flat=True) if anyway else ()
+    payment_begin(order=order, provider=pay, now=now, beside=tuple(beside))
     order.refresh_from_db()
     return order
 
@@ -175,15 +185,23 @@ def show(code: Code, json: Json = False) -> None:
 
 
 @orders.command()
-def confirm_cash(code: Code, clerk: Clerk, json: Json = False) -> None:
+def confirm_cash(
+    code: Code,
+    clerk: Clerk,
+    given: Annotated[str, typer.Option("--given", help="What was handed over, as 20.00. Default: the total.")] = "",
+    json: Json = False,
+) -> None:
     """A clerk has the order's cash in hand: it is paid. The second time changes nothing.
 
-    Example: `lineaviva orders confirm-cash K2M7-F5PW --clerk chen@example.org`
+    Example: `lineaviva orders confirm-cash K2M7-F5PW --clerk chen@example.org --given 20.00`
     """
     output.setup_django()
-    from lineaviva.keeper.payments.actions import cash_confirm
+    from lineaviva.keeper.till.actions import cash_take
+    from lineaviva.kernel.money import Money
 
-    _report(cash_confirm(code=code, clerk=_person(clerk), now=clock.now()), json)
+    person = _person(clerk)
+    handed = Money.parse(given, _order(code).currency, field="given") if given else None
+    _report(cash_take(code=code, clerk=person, given=handed, now=clock.now()), json)
 
 
 @orders.command()
@@ -193,9 +211,9 @@ def confirm_refund(code: Code, clerk: Clerk, json: Json = False) -> None:
     Example: `lineaviva orders confirm-refund K2M7-F5PW --clerk chen@example.org`
     """
     output.setup_django()
-    from lineaviva.keeper.payments.refunding import refund_confirm
+    from lineaviva.keeper.till.actions import cash_return
 
-    refund_confirm(code=code, clerk=_person(clerk), now=clock.now())
+    cash_return(code=code, clerk=_person(clerk), now=clock.now())
     _report(_order(code), json)
 
 
@@ -271,6 +289,27 @@ def decide(
     person = _person(by)
     activation_decide(code=code, outcome=outcome, reference=activated or refused, by=person, now=clock.now())
     _report(order, json)
+
+
+@orders.command()
+def disputes(
+    every: Annotated[bool, typer.Option("--all", help="Also those that are decided.")] = False, json: Json = False
+) -> None:
+    """List payments that payers want back, by their bank or by PayPal; what must be answered soonest comes first.
+
+    Nothing of such a payment is given back here until it is decided. They are answered at the provider.
+
+    Examples: `lineaviva orders disputes`, `lineaviva orders disputes --all --json`
+    """
+    output.setup_django()
+    from lineaviva.keeper.payments import queries
+
+    rows = queries.disputes(every=every)
+    if json:
+        output.print_json({"disputes": [order_texts.dispute_row(row) for row in rows]})
+    else:
+        heads = ["Dispute", "Order", "Amount", "State", "Reason", "Answer by"]
+        output.print_table("Disputes", heads, map(order_texts.dispute_cells, rows), empty="Nothing is disputed.")
 
 
 @orders.command()

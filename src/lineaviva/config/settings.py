@@ -37,6 +37,9 @@ _SECURE = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _SECURE
 SECURE_HSTS_SECONDS = 31_536_000 if _SECURE else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _SECURE else None
+ALLAUTH_TRUSTED_PROXY_COUNT = env.number(
+    "LINEAVIVA_PROXIES", 0, "How many proxies of yours each request passes; so far X-Forwarded-For is believed."
+)
 SESSION_COOKIE_NAME = f"lineaviva_{PROGRAM}"
 CSRF_COOKIE_NAME = f"lineaviva_{PROGRAM}_csrf"
 LANGUAGE_COOKIE_NAME = "lineaviva_language"
@@ -60,9 +63,12 @@ _KEEPER = [
     "lineaviva.keeper.orders",
     "lineaviva.keeper.books",
     "lineaviva.keeper.payments",
+    "lineaviva.keeper.wallets",
     "lineaviva.keeper.activation",
     "lineaviva.keeper.delivery",
     "lineaviva.keeper.receipts",
+    "lineaviva.keeper.renewals",
+    "lineaviva.keeper.till",
     "lineaviva.keeper.web",
     "allauth",
     "allauth.account",
@@ -266,6 +272,7 @@ EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.text("LINEAVIVA_MAIL_FROM", "Lineaviva <lineaviva@localhost>", "Sender of all e-mail.")
 
 PAYMENT_PROVIDERS = wiring.PAYMENT_PROVIDERS
+SAVING_PROVIDERS = wiring.SAVING_PROVIDERS
 GATEWAYS = wiring.GATEWAYS
 PROFILE_GATEWAYS = wiring.PROFILE_GATEWAYS
 CATALOGUE_READERS = wiring.CATALOGUE_READERS
@@ -273,8 +280,12 @@ CHANNELS = wiring.CHANNELS
 
 STRIPE_API_KEY, STRIPE_WEBHOOK_SECRET = paying.STRIPE_API_KEY, paying.STRIPE_WEBHOOK_SECRET
 STRIPE_API_BASE, STRIPE_METHODS = paying.STRIPE_API_BASE, paying.STRIPE_METHODS
+PAYMENT_LIMITS = paying.PAYMENT_LIMITS
 PAYPAL_CLIENT_ID, PAYPAL_SECRET = paying.PAYPAL_CLIENT_ID, paying.PAYPAL_SECRET
 PAYPAL_WEBHOOK_ID, PAYPAL_API_BASE = paying.PAYPAL_WEBHOOK_ID, paying.PAYPAL_API_BASE
+
+OWNER_PAYS, OWNER_PAYS_FOR = paying.OWNER_PAYS, paying.OWNER_PAYS_FOR
+VOUCHER_KEY = paying.VOUCHER_KEY or f"vouchers {SECRET_KEY}"
 
 TMF_URLS = dict(
     pair.split("=", 1)

@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 
 from lineaviva.keeper.web.views import (
     account,
+    auto,
     counter,
     errors,
     es2plus,
@@ -18,7 +19,9 @@ from lineaviva.keeper.web.views import (
     receipts,
     renew,
     shell,
+    till,
     transfer,
+    wallet,
     webhooks,
 )
 from lineaviva.kernel.agenda.exposition import metrics
@@ -55,6 +58,7 @@ _LINE = [
     path("restore/", lines.line_restore, name="line_restore"),
     path("renew/", renew.renew, name="renew"),
     path("compare/", renew.compare_page, name="compare"),
+    path("auto/", auto.auto, name="auto"),
 ]
 
 _ORDER = [
@@ -90,7 +94,14 @@ urlpatterns = [
     path("sign-in/<str:token>/", account.sign_in_link, name="sign_in_link"),
     path("language/", account.language, name="language"),
     path("settings/", account.settings, name="settings"),
+    path("settings/wallet/", wallet.wallet, name="wallet"),
+    path("settings/cards/add/", auto.card_add, name="card_add"),
+    path("settings/cards/<int:method_id>/remove/", auto.card_remove, name="card_remove"),
+    path("auto/stop/<str:token>/", auto.stop_by_link, name="auto_stop"),
     path("counter/", counter.counter, name="counter"),
+    path("counter/day/", till.day, name="till"),
+    path("counter/day/<int:day_id>/", till.day_closed, name="till_day"),
+    path("counter/cancellations/", till.cancellations, name="till_cancellations"),
     path("account/", include(_ACCOUNT)),
     path("webhooks/<slug:source>", webhooks.webhook, name="webhook"),
     path(

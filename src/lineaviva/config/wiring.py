@@ -6,6 +6,14 @@ PAYMENT_PROVIDERS = {
     "stripe": "lineaviva.keeper.payments.stripe.adapter.StripeProvider",
     "paypal": "lineaviva.keeper.payments.paypal.adapter.PayPalProvider",
     "cash": "lineaviva.keeper.payments.cash.adapter.CashProvider",
+    "wallet": "lineaviva.keeper.wallets.adapter.WalletProvider",
+    "account": "lineaviva.keeper.payments.account.adapter.AccountProvider",
+}
+
+# Those of them that keep cards and charge them later.
+SAVING_PROVIDERS = {
+    "stripe": "lineaviva.keeper.payments.stripe.saved.StripeSaving",
+    "paypal": "lineaviva.keeper.payments.paypal.saved.PayPalSaving",
 }
 
 GATEWAYS = {

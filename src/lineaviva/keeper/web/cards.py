@@ -84,10 +84,16 @@ class Card:
         )
 
     @property
+    def renews_itself(self) -> bool:
+        """Whether that happens by itself before the next date, so that nobody need do it."""
+        on, next_on = self.line.renews_on, self.dates.next_on
+        return on is not None and next_on is not None and self.dates.as_of <= on <= next_on
+
+    @property
     def pressing(self) -> bool:
         """Whether the button should stand out: there is something to do, and it is time for it."""
         if self.verb == "renew":
-            return self.urgency != "live"
+            return self.urgency != "live" and not self.renews_itself
         return self.verb in {"pay", "pay_in_shop", "install", "add_date"} or (self.verb == "ask" and self.tone == "off")
 
     @property
@@ -202,7 +208,12 @@ def card_of(line: Line, user: User, today: date, order: ProductOrder | None, pro
 
 
 def in_vain(attempt: PaymentAttempt) -> bool:
-    """Whether an open payment may have been made: the bank has it, does not answer, or its time is over."""
+    """Whether an open payment may have been made: the bank has it, does not answer, or its time is over.
+
+    A saved card is charged without anybody's page: while that is open, nobody knows.
+    """
+    if attempt.saved_id:
+        return True
     if attempt.provider == "cash" or not attempt.provider_ref:
         return False
     asked_in_vain = attempt.delays or attempt.failures or attempt.stuck_reason

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from lineaviva.keeper.accounts.models import Language, User
-from lineaviva.keeper.web import locales
+from lineaviva.keeper.web import address, locales
 from lineaviva.kernel import clock
 
 
@@ -28,7 +29,7 @@ class Tongue(NamedTuple):
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
-    """`tabs` (signed in only), `tongues`, `language`, `html_lang`, `now`, `today`."""
+    """`tabs` (signed in only), `tongues`, `language`, `html_lang`, `now`, `today`, `address`."""
     now = clock.now()
     language = locales.language()
     return {
@@ -38,6 +39,8 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "html_lang": locales.HTML_LANG[language],
         "now": now,
         "today": clock.rome_date(now),
+        # Asked only where it is shown: a request for no host of ours gets a page, too.
+        "address": SimpleLazyObject(lambda: address.of(request)),
     }
 
 

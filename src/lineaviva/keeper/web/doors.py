@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import Any, TypeVar, cast
 
@@ -26,6 +27,10 @@ class TooMany(LineavivaError):
 
     code = "too_many"
     status = 429
+
+    def __init__(self, message: str, *, until: datetime | None = None) -> None:
+        super().__init__(message)
+        self.until = until
 
 
 def reader(request: HttpRequest) -> User:
@@ -58,8 +63,9 @@ def not_too_often(name: str, *, per_minute: int, burst: int) -> Callable[[View],
         def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             # By allauth's settings, which also say how many proxies stand in front.
             key = f"{name}:{get_adapter(request).get_client_ip(request)}"
-            if limits.take(key, per_minute=per_minute, burst=burst, now=clock.now()):
-                raise TooMany("That was too often. Wait a minute and try again.")
+            now = clock.now()
+            if wait := limits.take(key, per_minute=per_minute, burst=burst, now=now):
+                raise TooMany("That was too often. Wait a minute and try again.", until=now + wait)
             return view(request, *args, **kwargs)
 
         return cast(View, inner)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from allauth.account.forms import RequestLoginCodeForm
@@ -14,6 +15,7 @@ from lineaviva import rulebook
 from lineaviva.keeper.accounts.actions import user_get_or_create
 from lineaviva.keeper.accounts.models import Language, User
 from lineaviva.keeper.lines.models import Line, LineShare, SimType
+from lineaviva.keeper.renewals.rules import LONGEST_LEAD, SHORTEST_LEAD
 from lineaviva.keeper.web import locales, words
 from lineaviva.kernel import clock
 from lineaviva.kernel.errors import LineavivaError
@@ -172,6 +174,51 @@ class NeedForm(Form):
     @property
     def amounts(self) -> list[forms.BoundField]:
         return [self[name] for name in ("data_gb", "minutes", "sms", "eu_roaming_gb")]
+
+
+class AutoForm(Form):
+    """What a holder agrees to when a line is to renew by itself. `choices`: what can be bought; one needs no asking."""
+
+    choice = forms.ChoiceField(label=_("What is bought"), error_messages={"required": _("Choose what is bought.")})
+    method = forms.ChoiceField(label=_("Card"), error_messages={"required": _("Choose a card.")})
+    ceiling = forms.DecimalField(
+        label=_("At most, each time (EUR)"),
+        min_value=Decimal("0.01"),
+        max_digits=6,
+        decimal_places=2,
+        help_text=_("If it would cost more, nothing is charged and we write to you."),
+    )
+    lead_days = forms.IntegerField(
+        label=_("How many days before its date"), min_value=SHORTEST_LEAD, max_value=LONGEST_LEAD
+    )
+
+    def __init__(
+        self,
+        data: Any,
+        *,
+        methods: Sequence[tuple[str, str]],
+        choices: Sequence[tuple[str, str]],
+        initial: dict[str, Any],
+    ) -> None:
+        super().__init__(data, initial=initial)
+        method, choice = self.fields["method"], self.fields["choice"]
+        assert isinstance(method, forms.ChoiceField)  # noqa: S101 - for the type checker
+        assert isinstance(choice, forms.ChoiceField)  # noqa: S101 - for the type checker
+        method.choices, choice.choices = list(methods), list(choices)
+        if len(choices) < 2:
+            del self.fields["choice"]
+        else:
+            self.fields["lead_days"].help_text = _("A plan begins anew on the day it is bought: for a plan, few days.")
+
+
+class VoucherForm(Form):
+    pin = forms.CharField(
+        label=_("PIN of the voucher"),
+        max_length=40,
+        help_text=_("16 digits on the voucher, with or without spaces."),
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+        error_messages={"required": _("Write the PIN.")},
+    )
 
 
 class SettingsForm(Form):

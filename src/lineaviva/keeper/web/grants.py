@@ -48,6 +48,11 @@ class Payer:
     user: User
     granted: bool
 
+    @property
+    def signed_in(self) -> User | None:
+        """Whose own money may be spent: a link in a message may be forwarded."""
+        return None if self.granted else self.user
+
 
 def give(request: HttpRequest, *, line_id: int, user_id: int, now: datetime) -> None:
     kept = {key: grant for key, grant in _all(request).items() if grant["until"] > now.timestamp()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 
 from django.conf import settings
 from django.urls import reverse
@@ -11,8 +12,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from lineaviva import rulebook
+from lineaviva.keeper.accounts.models import User
 from lineaviva.keeper.activation.models import Activation
 from lineaviva.keeper.activation.queries import activation_of
+from lineaviva.keeper.catalogue.models import Quote
 from lineaviva.keeper.delivery.models import Delivery
 from lineaviva.keeper.delivery.queries import delivery_of
 from lineaviva.keeper.orders.models import ProductOrder
@@ -24,6 +27,7 @@ from lineaviva.keeper.web import esim_page, rules, ways
 from lineaviva.keeper.web.cards import in_vain, operator_name
 from lineaviva.keeper.web.esim_rules import ProfileFacts, waits_for_holder
 from lineaviva.keeper.web.paid_page import Back, with_notes
+from lineaviva.kernel.money import Money
 from lineaviva.rulebook.model import Care
 
 _UNPAID = {"placed", "expired", "cancelled"}
@@ -40,6 +44,8 @@ class OrderPage:
     receipt: Receipt | None
     delivery: Delivery | None
     facts: rules.OrderFacts
+    # Who is signed in and placed it: their own money may be spent on it.
+    payer: User | None = None
 
     @property
     def steps(self) -> list[rules.Step]:
@@ -81,17 +87,30 @@ class OrderPage:
     def paid_by(self) -> str:
         return ways.paid_by(self.attempt.provider) if self.attempt else ""
 
-    @property
+    @cached_property
     def other_ways(self) -> list[ways.Way]:
         """What can be paid by now: anything where nothing is open, nothing where that is not certain."""
         if self.order.state != "placed" or self.cash_open or self.bank == "unknown":
             return []
-        return ways.ways(without=self.attempt.provider if self.begun and self.attempt else "")
+        without = self.attempt.provider if self.begun and self.attempt else ""
+        return ways.ways(without=without, payer=self.payer, amount=Money(self.order.total_minor, self.order.currency))
+
+    @property
+    def discount(self) -> Quote | None:
+        """The quote whose promotion made it cheaper."""
+        return self.order.quote if self.order.quote.discount_minor else None
 
     @property
     def bank_said(self) -> str:
         """Why the last card was refused, in the reader's language; empty where nothing was."""
-        return reason_text(self.attempt.reason) if self.attempt and self.order.state == "placed" else ""
+        if self.attempt is None or self.order.state != "placed":
+            return ""
+        return reason_text(self.attempt.reason, self.attempt.provider)
+
+    @property
+    def at_paypal(self) -> bool:
+        """Whether it is PayPal that is asked, and no bank."""
+        return self.attempt is not None and self.attempt.provider == "paypal"
 
     @property
     def backs(self) -> list[Back]:
@@ -131,7 +150,7 @@ class OrderPage:
 
     @property
     def headline(self) -> str:
-        return headline(self.facts, cash=self.cash_open, declined=self.declined)
+        return headline(self.facts, cash=self.cash_open, declined=self.declined, paypal=self.at_paypal)
 
     @property
     def url(self) -> str:
@@ -154,7 +173,7 @@ def _iso(dates: dict[str, str | None], name: str) -> date | None:
     return date.fromisoformat(text) if text else None
 
 
-def headline(facts: rules.OrderFacts, *, cash: bool, declined: bool) -> str:
+def headline(facts: rules.OrderFacts, *, cash: bool, declined: bool, paypal: bool = False) -> str:
     """What is true of the order now, in a few words."""
     if facts.state == "placed":
         if cash:
@@ -163,7 +182,7 @@ def headline(facts: rules.OrderFacts, *, cash: bool, declined: bool) -> str:
             return _("The payment did not go through")
         return {
             "not_asked": _("The payment page did not open"),
-            "waiting": _("Your bank has not answered yet"),
+            "waiting": _("PayPal has not answered yet") if paypal else _("Your bank has not answered yet"),
             "unknown": _("We do not know yet whether you have paid"),
         }.get(rules.bank_answer(facts), _("Waiting for payment"))
     if facts.state == "paid":
@@ -187,8 +206,11 @@ def _paid_headline(facts: rules.OrderFacts) -> str:
     return _("Paid, being activated")
 
 
-def page_of(order: ProductOrder) -> OrderPage:
-    """The order with all that the page shows of it; what an order in its state cannot have is not asked for."""
+def page_of(order: ProductOrder, reader: User | None = None) -> OrderPage:
+    """The order with all that the page shows of it; what an order in its state cannot have is not asked for.
+
+    `reader`: who is signed in.
+    """
     attempts = list(order.attempts.order_by("number"))
     attempt = attempts[-1] if attempts else None
     paid = next((one for one in attempts if one.state == "succeeded"), attempt)
@@ -207,6 +229,7 @@ def page_of(order: ProductOrder) -> OrderPage:
         receipt=receipt,
         delivery=delivery,
         facts=_facts(order, shown, refunds, activation, receipt, delivery),
+        payer=reader if reader is not None and reader.pk == order.placed_by_id else None,
     )
 
 
@@ -231,6 +254,7 @@ def _facts(
         provider=attempt.provider if attempt else None,
         receipt=receipt is not None,
         profile=delivery.state if delivery else "",
-        reached=bool(attempt and attempt.provider_ref),
+        # A saved card has no page that could fail to open.
+        reached=bool(attempt and (attempt.provider_ref or attempt.saved_id)),
         in_vain=attempt is not None and in_vain(attempt),
     )

@@ -17,17 +17,19 @@ from lineaviva.keeper.activation.models import Activation
 from lineaviva.keeper.lines.models import Line
 from lineaviva.keeper.orders.models import ProductOrder
 from lineaviva.keeper.payments.models import AttemptState, PaymentAttempt, Refund
+from lineaviva.keeper.payments.posting import reference_shown
 from lineaviva.keeper.receipts.models import CreditNote, Receipt
 from lineaviva.keeper.receipts.paid import LONGEST, Wanted, paid_orders
 from lineaviva.keeper.web import ways
 from lineaviva.keeper.web.cards import operator_name
 
 ON_A_PAGE = 25
+_NO_BANK = {"cash", "wallet", "account"}
 
 
 @dataclass(frozen=True)
 class Back:
-    """Money on its way back or back. `reference` is the bank's; empty where a person gave it back by hand.
+    """Money on its way back or back. `reference` is the bank's; empty where no bank gives it back.
 
     `note` is the credit note, where something was delivered for that money.
     """
@@ -42,13 +44,13 @@ class Back:
     @classmethod
     def of(cls, refund: Refund) -> Back:
         """Of a refund that was read with its credit note, by `with_notes`."""
-        by_hand = refund.attempt.provider == "cash" or refund.provider_ref.startswith("clerk:")
+        no_bank = refund.attempt.provider in _NO_BANK
         return cls(
             amount_minor=refund.amount_minor,
             currency=refund.currency,
             done=refund.state == Refund.State.SUCCEEDED,
             at=refund.finished_at or refund.requested_at,
-            reference="" if by_hand else refund.provider_ref,
+            reference="" if no_bank else reference_shown(refund),
             note=getattr(refund, "credit_note", None),
         )
 

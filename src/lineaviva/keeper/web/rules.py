@@ -164,7 +164,7 @@ BankAnswer = Literal["none", "not_asked", "waiting", "unknown", "closed", "paid"
 
 def bank_answer(facts: OrderFacts) -> BankAnswer:
     """What is known of a payment that is not made in a shop."""
-    if facts.provider in {None, "cash"}:
+    if facts.provider in {None, "cash", "wallet", "account"}:
         return "none"
     if facts.paid_at:
         return "paid"

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from lineaviva.keeper.orders.errors import LimitReached
 from lineaviva.keeper.orders.rules import Reached
+from lineaviva.keeper.payments.errors import VelocityReached
+from lineaviva.keeper.payments.ports import providers
+from lineaviva.keeper.payments.velocity import Full
+from lineaviva.keeper.till.errors import CountDiffers
 from lineaviva.keeper.web import locales
+from lineaviva.keeper.web.address import WrongAddress
 from lineaviva.kernel.errors import LineavivaError
 
 if TYPE_CHECKING:
@@ -65,6 +71,10 @@ SENTENCES: Mapping[str, _StrPromise] = {
     "receipt_unknown": _("There is no such receipt, or not for you."),
     "provider_unknown": _("There is no such way to pay."),
     "offering_unknown": _("The operator does not sell this any more."),
+    "amount_invalid": _("Write the amount like 12.50."),
+    "given_too_little": _("That is less than it costs."),
+    "given_too_much": _("Nobody hands over that much. Look at what you typed."),
+    "pieces_invalid": _("There are no such notes or coins, or not so many."),
     "too_many": _("That was too often. Wait a minute and try again."),
     "too_large": _("This file is too large."),
 }
@@ -83,6 +93,13 @@ def sentence(error: LineavivaError) -> str:
     """One plain sentence in the reader's language: by code, else the error's own where translated, else by status."""
     if isinstance(error, LimitReached):
         return _limit(error.reached)
+    if isinstance(error, VelocityReached):
+        return _velocity(error.full)
+    if isinstance(error, WrongAddress):
+        said = gettext("This is not our address, and nothing was charged here. Open our own: %(address)s")
+        return said % {"address": settings.PUBLIC_URL}
+    if isinstance(error, CountDiffers):
+        return _count(error)
     if error.code in SENTENCES:
         return str(SENTENCES[error.code])
     translated = gettext(error.message)
@@ -105,6 +122,40 @@ def _limit(reached: Reached) -> str:
     if reached.until is None:
         return said
     return f"{said} {gettext('There is room for this amount from %(at)s on.') % {'at': locales.moment(reached.until)}}"
+
+
+def _count(error: CountDiffers) -> str:
+    """What was counted and what has to be there, each as an amount."""
+    sums = {"counted": locales.money(error.counted.minor), "expected": locales.money(error.expected.minor)}
+    if error.which == "moved":
+        return gettext("Money came or went while you counted: now %(expected)s have to be there. Count again.") % sums
+    return gettext("You counted %(counted)s, and %(expected)s have to be there. Count again, or say why.") % sums
+
+
+def _velocity(full: Full) -> str:
+    """What is too much, from when on it is not, and what can be done at once."""
+    sentences = {
+        ("account", "day"): gettext(
+            "At most %(most)s within 24 hours can be paid by card or PayPal from one account. Nothing was charged."
+        ),
+        ("account", "week"): gettext(
+            "At most %(most)s within 7 days can be paid by card or PayPal from one account. Nothing was charged."
+        ),
+        ("card", "day"): gettext("At most %(most)s within 24 hours can be paid with one card. Nothing was charged."),
+        ("card", "week"): gettext("At most %(most)s within 7 days can be paid with one card. Nothing was charged."),
+        ("account", "begun"): gettext("%(most)s payments were begun within an hour. Wait a little."),
+        ("card", "new_numbers"): gettext(
+            "One card can pay for at most %(most)s new numbers within 24 hours. Nothing was charged."
+        ),
+    }
+    declined = gettext("%(most)s payments were declined within an hour. Nothing was charged.")
+    most = locales.money(full.most) if full.which in {"day", "week"} else full.most
+    said = [sentences.get((full.whose, full.which), declined) % {"most": most}]
+    if full.until is not None:
+        said.append(gettext("You can pay this way again from %(at)s on.") % {"at": locales.moment(full.until)})
+    if "cash" in providers():
+        said.append(gettext("In a shop you can pay the order at once."))
+    return " ".join(said)
 
 
 def by_status(status: int) -> str:

@@ -23,7 +23,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from lineaviva.keeper.accounts.actions import language_set, one_time_link_use
 from lineaviva.keeper.accounts.models import User
-from lineaviva.keeper.web import doors, grants
+from lineaviva.keeper.payments.returning import is_from_saving
+from lineaviva.keeper.payments.saving import methods_look
+from lineaviva.keeper.wallets.queries import balance_of
+from lineaviva.keeper.web import auto_page, doors, grants
 from lineaviva.keeper.web.actions import name_set
 from lineaviva.keeper.web.doors import not_too_often, reader
 from lineaviva.keeper.web.forms import SettingsForm, SignInForm
@@ -124,4 +127,8 @@ def settings(request: HttpRequest) -> HttpResponse:
             with override(user.language):
                 messages.success(request, _("Saved."))
             return _with_cookie(redirect("settings"), user.language)
-    return render(request, "web/settings.html", {"form": form}, status=400 if form.errors else 200)
+    said = request.GET
+    if is_from_saving(holder_id=user.pk, card=said.get("card", ""), sign=said.get("sign", "")):
+        methods_look(holder=user, now=clock.now())
+    facts = {"form": form, "saved": auto_page.saved_of(user), "balance": balance_of(user)}
+    return render(request, "web/settings.html", facts, status=400 if form.errors else 200)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
@@ -13,11 +14,17 @@ from django.utils.translation import gettext as _
 
 from lineaviva.keeper.accounts.models import User
 from lineaviva.keeper.web import doors, locales, words
+from lineaviva.kernel import clock
 from lineaviva.kernel.errors import LineavivaError
 
 
-def refusal(request: HttpRequest, error: LineavivaError) -> HttpResponse:
-    return _page(request, error.status, words.sentence(error))
+def refusal(request: HttpRequest, error: LineavivaError, *, back: str = "") -> HttpResponse:
+    """`back` is the page of the order that it is about. One that passes says in how many seconds."""
+    response = _page(request, error.status, words.sentence(error), back)
+    until = getattr(error, "until", None)
+    if until is not None:
+        response.headers["Retry-After"] = str(max(ceil((until - clock.now()).total_seconds()), 1))
+    return response
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -44,12 +51,13 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return _page(request, 403, _("This page was open too long, or cookies are switched off. Load it again."))
 
 
-def _page(request: HttpRequest, status: int, sentence: str = "") -> HttpResponse:
+def _page(request: HttpRequest, status: int, sentence: str = "", back: str = "") -> HttpResponse:
     reader = getattr(request, "user", None)
     if isinstance(reader, User):
         # An address that leads nowhere never reached the middleware that speaks the reader's language.
         translation.activate(reader.language)
-    return render(request, "web/error.html", _facts(request, status, sentence), status=status)
+    facts = {**_facts(request, status, sentence), "back": back}
+    return render(request, "web/error.html", facts, status=status)
 
 
 def _facts(request: HttpRequest, status: int, sentence: str) -> dict[str, Any]:

@@ -42,8 +42,11 @@ def _removed(request: HttpRequest, user: User) -> Line | None:
 
 
 def _reminders(found: list[cards.Card]) -> list[SafeString]:
-    """The open reminders of the list, each as a sentence with a link to the line's one thing to do."""
-    by_line = {card.line.pk: card for card in found}
+    """The open reminders of the list, each as a sentence with a link to the line's one thing to do.
+
+    What is renewed by itself asks nobody to act.
+    """
+    by_line = {card.line.pk: card for card in found if not card.renews_itself}
     rows = Reminder.objects.filter(line__in=by_line, channel="app", state=Reminder.State.OPEN).order_by("deadline_on")
     return [_sentence(by_line[row.line_id]) for row in rows if by_line[row.line_id].dates.next_on == row.deadline_on]
 

@@ -16,7 +16,7 @@ from lineaviva.keeper.lines import actions
 from lineaviva.keeper.lines.models import Line
 from lineaviva.keeper.lines.queries import last_topup, line_for, shares_of
 from lineaviva.keeper.orders.queries import orders_for
-from lineaviva.keeper.web import cards, history, phases
+from lineaviva.keeper.web import auto_page, cards, history, phases
 from lineaviva.keeper.web.doors import reader
 from lineaviva.keeper.web.forms import LineEditForm, LineForm, ShareForm, ToldForm
 from lineaviva.keeper.web.views.home import REMOVED
@@ -51,6 +51,7 @@ def _line_page(request: HttpRequest, line: Line, status: int = 200, **forms: Any
         "orders": orders_for(user).filter(line=line)[:20],
         "profiles": deliveries_of(line)[:5] if card.may_pay else [],
         "may_change": holds,
+        "auto": auto_page.short_of(line, now) if card.may_pay else None,
         "shares": shares_of(line) if holds else [],
         "share_form": ShareForm(),
         "told": ToldForm(initial={"on": clock.rome_date(now)}),

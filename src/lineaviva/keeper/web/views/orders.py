@@ -16,10 +16,12 @@ from lineaviva.keeper.lines.queries import require_right
 from lineaviva.keeper.orders.actions import order_cancel
 from lineaviva.keeper.orders.models import ProductOrder
 from lineaviva.keeper.payments.actions import payment_look
-from lineaviva.keeper.web import cards, grants, order_page, rules, words
-from lineaviva.keeper.web.views.renew import pay
+from lineaviva.keeper.payments.returning import is_from_payment
+from lineaviva.keeper.web import address, auto_page, cards, grants, order_page, rules, ways, words
+from lineaviva.keeper.web.views.paying import pay
 from lineaviva.kernel import clock
 from lineaviva.kernel.errors import LineavivaError, NotFound
+from lineaviva.kernel.money import Money
 
 _RELOAD_SECONDS = 10
 
@@ -29,12 +31,18 @@ _RELOAD_SECONDS = 10
 def order(request: HttpRequest, code: str) -> HttpResponse:
     now = clock.now()
     payer, found = grants.payer_and_order(request, code, now)
-    if request.GET.get("from") == "payment" and found.state == "placed":
+    if found.state == "placed" and _is_from_payment(request, found):
         payment_look(order=found, now=now)
-    page = order_page.page_of(found)
+    page = order_page.page_of(found, payer.signed_in)
     if request.headers.get("HX-Request"):
         return _update(request, payer, page, now)
     return render(request, "web/order.html", _facts(payer, page, now, looks=0))
+
+
+def _is_from_payment(request: HttpRequest, order: ProductOrder) -> bool:
+    """By the address that we gave to the provider; PayPal writes something of its own behind it."""
+    said = request.GET
+    return is_from_payment(order=order, attempt=said.get("attempt", ""), sign=said.get("sign", ""))
 
 
 def _update(request: HttpRequest, payer: grants.Payer, page: order_page.OrderPage, now: datetime) -> HttpResponse:
@@ -57,6 +65,7 @@ def _facts(payer: grants.Payer, page: order_page.OrderPage, now: datetime, looks
         "holds": page.order.line.holder_id == payer.user.pk,
         "poll_url": f"{reverse('order', args=[page.order.code])}?",
         "may_cancel": page.order.placed_by_id == payer.user.pk,
+        "keep_offered": auto_page.keep_offered(page.payer) if page.order.state == "placed" else False,
         "may_renew": _may_renew(payer, page.order),
         "looks": looks,
         "wait": rules.next_look(page.facts, looks),
@@ -72,6 +81,7 @@ def _may_renew(payer: grants.Payer, order: ProductOrder) -> bool:
     return True
 
 
+@address.needed
 @grants.needed
 @require_POST
 def order_pay(request: HttpRequest, code: str) -> HttpResponse:
@@ -80,6 +90,9 @@ def order_pay(request: HttpRequest, code: str) -> HttpResponse:
     payer, found = grants.payer_and_order(request, code, now)
     require_right(found.line, payer.user, right="pay")
     try:
+        mine = payer.signed_in if payer.user.pk == found.placed_by_id else None
+        amount = Money(found.total_minor, found.currency) if found.state == "placed" else None
+        ways.require_theirs(request.POST.get("pay", ""), payer=mine, amount=amount)
         return pay(request, found, request.POST.get("pay", ""), now)
     except LineavivaError as error:
         messages.error(request, words.sentence(error))

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -26,21 +26,22 @@ from lineaviva.keeper.catalogue.queries import (
     offering_for,
     offerings_for,
 )
-from lineaviva.keeper.catalogue.rules import Need
+from lineaviva.keeper.catalogue.rules import Need, code_read
 from lineaviva.keeper.delivery.queries import Choice, profile_choice
 from lineaviva.keeper.lines.models import Line
 from lineaviva.keeper.lines.queries import line_deadlines, line_for
 from lineaviva.keeper.orders.actions import order_place
 from lineaviva.keeper.orders.errors import LimitReached
-from lineaviva.keeper.orders.models import ProductOrder
 from lineaviva.keeper.orders.queries import limit_reached
-from lineaviva.keeper.payments.actions import payment_begin
 from lineaviva.keeper.reminders.links import renewal_link_read
-from lineaviva.keeper.web import cards, grants, locales, rules, second_look, ways, words
-from lineaviva.keeper.web.doors import not_too_often, reader
+from lineaviva.keeper.wallets.queries import balance_of
+from lineaviva.keeper.web import address, auto_page, cards, grants, locales, rules, second_look, ways, words
+from lineaviva.keeper.web.doors import TooMany, not_too_often, reader
 from lineaviva.keeper.web.forms import NeedForm
 from lineaviva.keeper.web.offers import Compared, Offer
+from lineaviva.keeper.web.views.paying import pay
 from lineaviva.kernel import clock
+from lineaviva.kernel.agenda import limits
 from lineaviva.kernel.clock import rome_date
 from lineaviva.kernel.errors import Conflict, LineavivaError
 from lineaviva.kernel.money import Money
@@ -61,6 +62,7 @@ def reminder_link(request: HttpRequest, token: str) -> HttpResponse:
     return redirect("renew", line_id)
 
 
+@address.needed
 @grants.needed
 @require_http_methods(["GET", "HEAD", "POST"])
 def renew(request: HttpRequest, line_id: int) -> HttpResponse:
@@ -77,7 +79,9 @@ def _choice(request: HttpRequest, payer: grants.Payer, line: Line, now: datetime
     offerings = offerings_for(line.operator, now)
     keepalive = cheapest_keepalive(line=line, offerings=offerings, now=now)
     chosen = _chosen(request, line, offerings, keepalive, now)
-    quote, refusal = _quote(request, payer, line, chosen, now)
+    code = request.GET.get("code", "").strip()[:40]
+    quote, code_refusal = _quote_by_code(request, payer, line, chosen, code, now)
+    quote, refusal = (quote, "") if quote else _quote(request, payer, line, chosen, now)
     order = cards.order_on_its_way(line)
     if quote and (order is None or order.offering_id != quote.offering_id):
         quote, refusal = _within_limits(quote, line, now)
@@ -102,7 +106,12 @@ def _choice(request: HttpRequest, payer: grants.Payer, line: Line, now: datetime
         "wait_hours": settings.ESIM_WAIT_HOURS,
         "granted": payer.granted,
         "holds": line.holder_id == payer.user.pk and not payer.granted,
-        "ways": ways.ways(),
+        "keep_offered": auto_page.keep_offered(payer.signed_in),
+        "ways": ways.ways(payer=payer.signed_in, amount=Money(quote.total_minor, quote.currency) if quote else None),
+        "balance": balance_of(payer.user) if payer.signed_in else None,
+        "code": code,
+        "code_refusal": code_refusal,
+        "code_counts": bool(quote and quote.promotion and quote.promotion.code),
     }
 
 
@@ -138,8 +147,19 @@ def _chosen(
     return next((one for one in offerings if one.sellable and one.price_minor is not None), None)
 
 
+def _quote_by_code(
+    request: HttpRequest, payer: grants.Payer, line: Line, chosen: Offering | None, code: str, now: datetime
+) -> tuple[Quote | None, str]:
+    """The price with a promotion code that the reader typed, or why it does not count."""
+    if not code or chosen is None:
+        return None, ""
+    if limits.take(f"promotion:{payer.user.pk}", per_minute=10, burst=20, now=now):
+        return None, words.sentence(TooMany("That was too often. Wait a minute and try again."))
+    return _quote(request, payer, line, chosen, now, code)
+
+
 def _quote(
-    request: HttpRequest, payer: grants.Payer, line: Line, chosen: Offering | None, now: datetime
+    request: HttpRequest, payer: grants.Payer, line: Line, chosen: Offering | None, now: datetime, code: str = ""
 ) -> tuple[Quote | None, str]:
     """The price that this browser was shown before, while it is held, else a new one; or why there is none.
 
@@ -148,13 +168,13 @@ def _quote(
     if chosen is None:
         return None, ""
     kept: dict[str, int] = request.session.get(_QUOTES, {})
-    key = f"{line.pk}:{chosen.pk}"
+    key = f"{line.pk}:{chosen.pk}" + (f":{code_read(code)}" if code else "")
     quote = Quote.objects.filter(
         pk=kept.get(key, 0), asked_by=payer.user, used_at=None, valid_until__gt=now + _FRESH
     ).first()
     if quote is None:
         try:
-            quote = quote_make(line=line, offering=chosen, by=payer.user, now=now)
+            quote = quote_make(line=line, offering=chosen, by=payer.user, now=now, code=code)
         except LineavivaError as error:
             return None, words.sentence(error)
         # The newest few are enough: a session is read on every page.
@@ -178,8 +198,10 @@ def _within_limits(quote: Quote, line: Line, now: datetime) -> tuple[Quote | Non
 def _order(request: HttpRequest, payer: grants.Payer, line: Line, now: datetime) -> HttpResponse:
     """Order what was shown and go to pay it; sent twice it is one order. A number new to the payer is shown again."""
     try:
-        ways.require(request.POST.get("pay", ""))  # refused before anything is ordered
         quote = _quoted(request, payer, line)
+        amount = Money(quote.total_minor, quote.currency) if quote and quote.used_at is None else None
+        # Refused before anything is ordered.
+        ways.require(request.POST.get("pay", ""), payer=payer.signed_in, amount=amount)
         if quote is None or (quote.used_at is None and quote.valid_until <= now):
             raise Conflict("The price was held for 30 minutes and that time is over.", code="quote_expired")
         if second_look.needed(quote=quote, by=payer.user, said=request.POST.get("sure", ""), now=now):
@@ -190,6 +212,8 @@ def _order(request: HttpRequest, payer: grants.Payer, line: Line, now: datetime)
             grants.note_order(request, order)
         return pay(request, order, request.POST.get("pay", ""), now)
     except LineavivaError as error:
+        if error.code.startswith("promotion_"):
+            request.session.pop(_QUOTES, None)  # the price that was shown does not count any more
         messages.error(request, words.sentence(error))
         return redirect("renew", line.pk)
 
@@ -198,7 +222,8 @@ def _sure(request: HttpRequest, payer: grants.Payer, line: Line, quote: Quote) -
     tail = second_look.tail(line)
     number = cards.shown_number(line, payer.user, granted=payer.granted)
     ends_so = number.endswith(tail)  # a short number is grouped otherwise
-    back = {"offering": quote.offering.external_id, "profile": request.POST.get("profile", "")}
+    code = quote.promotion.code if quote.promotion else ""
+    back = {"offering": quote.offering.external_id, "profile": request.POST.get("profile", ""), "code": code}
     asked = urlencode({name: value for name, value in back.items() if value})
     return {
         "line": line,
@@ -211,6 +236,7 @@ def _sure(request: HttpRequest, payer: grants.Payer, line: Line, quote: Quote) -
         "holds": line.holder_id == payer.user.pk and not payer.granted,
         "profile": "new" if request.POST.get("profile") == "new" else "keep",
         "way": ways.way(request.POST.get("pay", "")),
+        "keep": request.POST.getlist("keep"),
         "back": f"{reverse('renew', args=[line.pk])}?{asked}",
     }
 
@@ -218,14 +244,6 @@ def _sure(request: HttpRequest, payer: grants.Payer, line: Line, quote: Quote) -
 def _number(text: str | None) -> int:
     """A row's id as a form sends it; 0, which no row has, for anything else."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 18 else 0
-
-
-def pay(request: HttpRequest, order: ProductOrder, way: str, now: datetime) -> HttpResponse:
-    """Begin to pay by `way`, a provider's name, and send the browser on: to the provider's page, or to the order's."""
-    attempt = payment_begin(order=order, provider=way, now=now)
-    if attempt.state == "open" and attempt.redirect_url and ways.is_payment_page(attempt.redirect_url):
-        return HttpResponseRedirect(attempt.redirect_url)
-    return redirect("order", order.code)
 
 
 @login_required

@@ -36,6 +36,32 @@ for (const name of ["htmx:sendError", "htmx:timeout"]) document.addEventListener
 document.addEventListener("htmx:afterOnLoad", found);
 if (root.dataset.offline === "saved") lost();
 
+/* Who pays on a copy of a page pays to whoever made it: at another host than ours the page says so and sends nothing.
+   What the copy's maker has put in the place of our address in the text is put right, too. */
+const home = document.querySelector("[data-home]");
+if (home) {
+  const letters = Uint8Array.from(atob(home.dataset.home), (letter) => letter.charCodeAt(0));
+  const ours = new URL(new TextDecoder().decode(letters));
+  const near = ["localhost", "[::1]"].includes(location.hostname) || /^127(\.\d+){3}$/.test(location.hostname);
+  const wrong = !near && location.hostname !== ours.hostname;
+  const plain = !near && !wrong && location.protocol !== "https:";
+  if (wrong || plain) {
+    home.hidden = false;
+    home.querySelector('[data-when="wrong"]').hidden = !wrong;
+    home.querySelector('[data-when="plain"]').hidden = !plain;
+    const text = home.querySelector("[data-home-text]");
+    text.textContent = ours.origin;
+    text.hidden = plain && ours.protocol !== "https:";
+  }
+  if (wrong) {
+    window.addEventListener("submit", (event) => {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      home.scrollIntoView({ block: "center" });
+    }, true);
+  }
+}
+
 /* A form that cannot be sent stays as it is, and nothing is lost but a tap. */
 document.addEventListener("submit", (event) => {
   if (navigator.onLine || event.target.method !== "post") return;
