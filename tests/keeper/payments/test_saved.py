@@ -9,10 +9,9 @@ import pytest
 
 from lineaviva.keeper.accounts.actions import language_set
 from lineaviva.keeper.orders.actions import order_cancel
-from lineaviva.keeper.orders.models import ProductOrder
 from lineaviva.keeper.payments import returning, saving
 from lineaviva.keeper.payments.errors import REASONS
-from lineaviva.keeper.payments.models import PaymentAttempt, SavedMethod
+from lineaviva.keeper.payments.models import SavedMethod
 from lineaviva.keeper.payments.posting import disagreement
 from lineaviva.keeper.payments.queries import method_for, methods_of, money_balance
 from lineaviva.keeper.payments.stripe.saved import StripeSaving
@@ -22,6 +21,7 @@ from lineaviva.sandbox import person
 from lineaviva.sandbox.provider.cards import CARDS
 from tests import factories
 from tests.keeper.payments.conftest import Till, balance, busy, state
+from tests.keeper.payments.kept import charge, collected, state_of
 from tests.sandbox.provider.process import http
 
 pytestmark = pytest.mark.processes
@@ -40,19 +40,6 @@ def saved(till: Till, card: str = "success") -> SavedMethod:
     till.after(SOON)
     assert state_of(method) == "active"
     return method
-
-
-def state_of(method: SavedMethod) -> str:
-    method.refresh_from_db()
-    return str(method.state)
-
-
-def charge(till: Till, order: ProductOrder, method: SavedMethod) -> PaymentAttempt:
-    return saving.payment_charge(order=order, method=method, now=till.clock.now())
-
-
-def collected(till: Till) -> list[tuple[str, int]]:
-    return [(each["key"], each["amount"]) for each in till.bank.money()["charges"]]
 
 
 # --- saving ---------------------------------------------------------------------------------------------------------

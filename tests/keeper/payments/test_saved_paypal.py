@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from lineaviva.keeper.orders.actions import order_cancel
-from lineaviva.keeper.orders.models import ProductOrder
 from lineaviva.keeper.payments import saving
-from lineaviva.keeper.payments.models import Dispute, InboxEvent, PaymentAttempt, SavedMethod
+from lineaviva.keeper.payments.models import Dispute, InboxEvent, SavedMethod
 from lineaviva.keeper.payments.paypal.saved import PayPalSaving
 from lineaviva.keeper.payments.posting import disagreement
 from lineaviva.keeper.payments.queries import money_balance
@@ -19,6 +18,7 @@ from lineaviva.kernel.errors import Conflict
 from lineaviva.sandbox import person
 from tests import factories
 from tests.keeper.payments.conftest import Till, balance, busy, state
+from tests.keeper.payments.kept import charge, collected, state_of
 from tests.keeper.payments.test_reconciled import at_paypal
 
 pytestmark = pytest.mark.processes
@@ -36,19 +36,6 @@ def saved(till: Till, payer: str = "success") -> SavedMethod:
     till.after(SOON)
     assert state_of(method) == "active"
     return method
-
-
-def state_of(method: SavedMethod) -> str:
-    method.refresh_from_db()
-    return str(method.state)
-
-
-def charge(till: Till, order: ProductOrder, method: SavedMethod) -> PaymentAttempt:
-    return saving.payment_charge(order=order, method=method, now=till.clock.now())
-
-
-def collected(till: Till) -> list[tuple[str, int]]:
-    return [(each["key"], each["amount"]) for each in till.bank.money()["charges"]]
 
 
 def test_an_account_is_saved_and_nothing_charged(till: Till) -> None:

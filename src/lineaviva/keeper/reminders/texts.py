@@ -88,6 +88,13 @@ def renewing_words(*, line: Line, dates: Deadlines, stage: Stage, today: date, l
 
 def _whole(subject: str, paragraphs: list[str], invitation: str, link: str, button: str, language: str) -> Words:
     why = _("You get this message because this line is on your list at Lineaviva.")
+    return letter(subject, paragraphs, invitation=invitation, link=link, button=button, why=why, language=language)
+
+
+def letter(
+    subject: str, paragraphs: list[str], *, invitation: str, link: str, button: str, why: str, language: str
+) -> Words:
+    """A message about a line: its paragraphs, one link with what it is for, and why it was sent."""
     text = "\n\n".join([*paragraphs, f"{invitation}\n{link}", why]) + "\n"
     page = {
         "language": language,

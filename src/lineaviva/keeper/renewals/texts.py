@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -18,7 +17,7 @@ from lineaviva.keeper.payments.errors import REASONS as BANK_REASONS
 from lineaviva.keeper.payments.errors import reason_text as bank_reason
 from lineaviva.keeper.reminders.links import renewal_link
 from lineaviva.keeper.reminders.ports import Message
-from lineaviva.keeper.reminders.texts import day_text, line_name
+from lineaviva.keeper.reminders.texts import day_text, letter, line_name
 from lineaviva.keeper.renewals.errors import REASONS
 from lineaviva.keeper.renewals.links import stop_link
 from lineaviva.keeper.renewals.models import AutoMessage
@@ -44,21 +43,12 @@ def message_of(row: AutoMessage, now: datetime) -> Message:
         subject, paragraphs = _said(row, facts)
         invitation, button, link = _way_on(row, now)
         why = _("You get this message because you switched on automatic renewal for this line at Lineaviva.")
-        page = {
-            "language": language,
-            "subject": subject,
-            "paragraphs": paragraphs,
-            "invitation": invitation,
-            "link": link,
-            "button": button,
-            "why": why,
-        }
-        html = render_to_string("reminders/email.html", page)
+        words = letter(subject, paragraphs, invitation=invitation, link=link, button=button, why=why, language=language)
     return Message(
         to=auto.payer.email,
-        subject=subject,
-        text="\n\n".join([*paragraphs, f"{invitation}\n{link}", why]) + "\n",
-        html=html,
+        subject=words.subject,
+        text=words.text,
+        html=words.html,
         language=language,
         message_id=f"auto.{row.run_id}.{row.kind}.{row.number}.{row.channel}",
     )
