@@ -315,6 +315,16 @@ class Looked:
         self._looked.append(self._clock[0])
 
 
+@pytest.mark.parametrize("failure", Failure)
+def test_a_refusal_is_short_enough_for_an_lpa(failure: Failure) -> None:
+    """lpac keeps 8 characters of a code and 128 of a message, and its earlier versions forget to end a longer one."""
+    subject, reason, message = failure.value
+    assert len(subject) <= 8
+    assert len(reason) <= 8
+    assert len(message) <= 128
+    assert message.isascii()
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
