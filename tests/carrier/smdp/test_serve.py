@@ -25,6 +25,8 @@ from lineaviva.sandbox.phone.store import State
 from tests.carrier.smdp.served import ES2, HEADERS, INITIATE, Operator, Served, codes, serving
 from tests.patience import PATIENCE
 
+NOTIFY = "/gsma/rsp2/es9plus/handleNotification"
+
 pytestmark = pytest.mark.processes
 
 
@@ -63,6 +65,21 @@ def test_it_says_what_it_is(served: Served) -> None:
     assert served.said["tls"] == "from the folder"
     assert served.said["es9plus"] == f"https://127.0.0.1:{served.port}/gsma/rsp2/es9plus/"
     assert len(served.said["ci"]) == 2
+
+
+def test_nothing_is_answered_with_the_headers_that_clients_look_at(served: Served) -> None:
+    """pySim's client reads the type of an answer without a body too; nobody need know the web server's version."""
+    connection = http.client.HTTPSConnection("127.0.0.1", served.port, timeout=PATIENCE, context=served.trusting())
+    with contextlib.closing(connection):
+        connection.request("POST", NOTIFY, json.dumps({"pendingNotification": "MAA="}), HEADERS)
+        reply = connection.getresponse()
+        assert (reply.status, reply.read()) == (204, b"")
+    said = {name.lower(): value for name, value in reply.getheaders() if name.lower() != "date"}
+    assert said == {
+        "x-admin-protocol": "gsma/rsp/v2.2.2",
+        "content-type": "application/json",
+        "server": "Lineaviva",
+    }
 
 
 def test_keys_on_disk_are_their_owner_s_only(served: Served) -> None:

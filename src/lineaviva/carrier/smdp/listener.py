@@ -119,10 +119,18 @@ class Listener(wsgi.Server):
     keep_alive_conn_limit = _MOST_AT_REST
 
     def __init__(self, place: tuple[str, int], door: Door, keys: Keys, *, threads: int, shared: bool = False) -> None:
-        super().__init__(place, door, numthreads=threads, timeout=SECONDS, shutdown_timeout=3, reuse_port=shared)
+        super().__init__(
+            place,
+            door,
+            numthreads=threads,
+            # Else each answer names the web server with its very version.
+            server_name="Lineaviva",
+            timeout=SECONDS,
+            shutdown_timeout=3,
+            reuse_port=shared,
+        )
         # A crowd that calls at once is let in at once: whoever finds the queue full tries again after a second or more.
         self.request_queue_size = 128
-        self.software = "Lineaviva"
         self.ssl_adapter = _Tls(keys)
         self.max_request_header_size = _MOST_HEADER_BYTES
         self.watch = Watch(stalled=2 * SECONDS)
