@@ -376,7 +376,7 @@ def test_where_a_part_went_by_a_dispute_a_person_gives_back_the_rest(court: Cour
     clerk = factories.clerk(now=court.now)
     for _ in range(2):
         refund_confirm(code=code, clerk=clerk, now=court.now)
-    assert list(rows) == [(200, "succeeded", "dispute:dp_1"), (300, "succeeded", f"clerk:{clerk.pk}")]
+    assert list(rows.all()) == [(200, "succeeded", "dispute:dp_1"), (300, "succeeded", f"clerk:{clerk.pk}")]
     assert (state(purse.order), stuck()) == ("refunded", [])
     assert books.balances() == {"fees:stripe": 2000, "provider:stripe": -1700, "till:cash": -300}
 

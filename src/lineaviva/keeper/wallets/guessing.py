@@ -12,7 +12,7 @@ from lineaviva.kernel.agenda import limits
 
 def guess_begin(*, user: User, address: str, now: datetime) -> None:
     """Count a PIN before anybody looks whether it is right. Raises TooManyGuesses; then it must not be looked at."""
-    taken = []
+    taken: list[tuple[str, rules.Guesses]] = []
     for name, guesses in _buckets(user, address):
         wait = limits.take(name, per_minute=guesses.per_minute, burst=guesses.burst, now=now)
         if wait:
