@@ -107,7 +107,7 @@ def test_typed_twice_it_is_one_order(lineaviva: Command, line: Line) -> None:
 def test_from_the_balance_and_with_a_promotion_code(lineaviva: Command, line: Line, now: datetime) -> None:
     until = now + timedelta(days=1)
     facts = {"operator": "", "key": "w", "name": "Welcome", "off_minor": 200, "code": "WELCOME"}
-    promotion_add(**facts, valid_from=now, valid_until=until)  # type: ignore[arg-type]
+    promotion_add(**facts, now=now, valid_from=now, valid_until=until)  # type: ignore[arg-type]
     dora = factories.holder("dora@example.org", role="operations")
     wallet_credit(user=line.holder, amount=Money(400), paid="bank", reason="transfer", by=dora, now=now)
     words = ["renew", NUMBER, "--pay", "wallet", "--code", "welcome", "--yes", "--json"]

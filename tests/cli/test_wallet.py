@@ -14,6 +14,7 @@ from lineaviva.cli import wallet as wallet_area
 from lineaviva.keeper.accounts.models import User
 from lineaviva.keeper.books import queries as books
 from lineaviva.keeper.payments.posting import disagreement
+from lineaviva.keeper.till.actions import till_close, till_open
 from lineaviva.keeper.wallets.models import Voucher, VoucherBatch, WalletMovement
 from lineaviva.keeper.wallets.queries import balance_of
 from lineaviva.keeper.wallets.vouchers import voucher_redeem
@@ -174,3 +175,35 @@ def test_what_wallet_refuses(words: list[str], code: str, anna: User) -> None:
     refused: Any = wallet(*words).error
     assert isinstance(refused, LineavivaError)
     assert (refused.code, WalletMovement.objects.count()) == (code, 0)
+
+
+# --- the till -------------------------------------------------------------------------------------------------------
+
+
+def test_between_two_days_no_cash_comes_or_goes(anna: User, dora: User, clock: FrozenClock) -> None:
+    vouchers(*MAKE)
+    cash = ["--reason", "cash", "--paid", "till", *BY]
+    assert wallet("credit", anna.email, "20", *cash, "--json").json["done"] is True
+    day = till_open(by=dora, cash=Money(4000), now=clock.now())
+    till_close(day=day, by=dora, counted=Money(4000), now=clock.now())
+    before = books.balances(), list(Voucher.objects.values()), VoucherBatch.objects.count(), balance_of(anna)
+    acts = [
+        vouchers("make", "easter", *MAKE[2:]),
+        vouchers("void", "christmas", "--reason", "lost", *BY),
+        wallet("credit", anna.email, "30", *cash),
+        wallet("debit", anna.email, "10", *cash),
+    ]
+    assert [getattr(done.error, "code", "") for done in acts] == ["till_closed"] * 4
+    assert before == (books.balances(), list(Voucher.objects.values()), VoucherBatch.objects.count(), balance_of(anna))
+    assert wallet("credit", anna.email, "20", *cash, "--json").json["done"] is False  # nothing moves
+    assert wallet("credit", anna.email, "5", "--reason", "transfer", *BY, "--json").json["done"] is True
+    till_open(by=dora, cash=Money(4000), now=clock.now())
+    assert vouchers("make", "easter", *MAKE[2:]).code == 0
+    assert (books.balances()["till:cash"], disagreement()) == (6000, [])
+
+
+def test_pins_into_a_file_as_json_say_where_they_are(tmp_path: Path) -> None:
+    file = tmp_path / "pins.csv"
+    said = vouchers(*MAKE, "-o", str(file), "--json").json
+    assert (said["batch"], said["file"], "vouchers" in said) == ("christmas", str(file), False)
+    assert len(list(csv.DictReader(file.open(encoding="utf-8")))) == 2

@@ -17,6 +17,7 @@ from lineaviva.keeper.till.actions import till_close, till_open
 from lineaviva.keeper.till.models import Cancellation, CashTaken
 from lineaviva.kernel.clock import FrozenClock
 from lineaviva.kernel.money import Money
+from tests.keeper.orders import factories as orders
 from tests.web.conftest import Bank, Browser, active, paid, words
 
 
@@ -210,3 +211,22 @@ def test_what_was_delivered_is_refused_in_plain_words(order: ProductOrder, clerk
     assert response.status_code == 409
     assert said in words(response)
     assert not Cancellation.objects.exists()
+
+
+def test_who_takes_cash_is_told_that_the_line_is_renewed_already(
+    cash: ProductOrder, clerk: Client, now: datetime
+) -> None:
+    warning = "renews this line already, for €10.00. Ask the customer before you take money for this one, too."
+    assert warning not in words(clerk.get("/counter/", {"code": cash.code}))
+    other = paid(orders.order(line=cash.line, price=1000, language="en"), now)
+    assert warning in words(clerk.get("/counter/", {"code": cash.code}))
+    active(other, now)
+    text = words(clerk.get("/counter/", {"code": cash.code}))
+    assert f"Order {other.code[:4]} {other.code[4:]} {warning}" in text
+    assert clerk.post("/counter/", {"code": cash.code}).status_code == 302  # a person decides
+
+
+def test_a_reason_that_no_database_keeps(cash: ProductOrder, clerk: Client) -> None:
+    clerk.post("/counter/", {"code": cash.code})
+    clerk.post("/counter/", {"code": cash.code, "do": "cancel", "reason": "wrong\x00order"})
+    assert Cancellation.objects.get().reason == "wrong order"

@@ -18,8 +18,9 @@ from lineaviva.keeper.activation.ports import Result
 from lineaviva.keeper.lines.actions import line_change, line_share
 from lineaviva.keeper.lines.models import Line
 from lineaviva.keeper.orders.models import ProductOrder
+from lineaviva.keeper.payments.actions import cash_confirm, payment_begin, payment_settle
 from lineaviva.keeper.payments.models import PaymentAttempt, Refund
-from lineaviva.keeper.payments.ports import RefundStatus
+from lineaviva.keeper.payments.ports import RefundStatus, Status
 from lineaviva.keeper.payments.refunding import refund_request, refund_settle
 from lineaviva.keeper.receipts import archive
 from lineaviva.keeper.receipts.actions import credit_note_issue, receipt_issue
@@ -220,6 +221,26 @@ def test_what_a_clerk_gave_back_names_no_clerk(refused: ProductOrder, page: Clie
     text = words(page.get("/receipts/"))
     assert "Given back €5.00 Sun 22 Nov 2026 12:00 by hand" in text
     assert "clerk:" not in text
+
+
+def test_what_went_back_to_a_balance_went_by_nobodys_hand(refused: ProductOrder, page: Client, now: datetime) -> None:
+    PaymentAttempt.objects.filter(order=refused).update(provider="wallet")
+    Refund.objects.update(state="succeeded", provider_ref="refund:pay", finished_at=now)
+    text = words(page.get("/receipts/"))
+    assert "Given back €5.00 Sun 22 Nov 2026 12:00" in text
+    assert "by hand" not in text
+
+
+def test_paid_twice_both_are_shown_and_one_is_back(order: ProductOrder, page: Client, now: datetime) -> None:
+    card = payment_begin(order=order, provider="cash", now=now)
+    PaymentAttempt.objects.filter(pk=card.pk).update(provider="stripe", state="expired")
+    payment_begin(order=order, provider="cash", now=now)
+    cash_confirm(code=order.code, clerk=factories.clerk(), now=now)
+    payment_settle(attempt=card, status=Status("succeeded", Money(500), "ch_late"), now=now)
+    Refund.objects.update(state="succeeded", provider_ref="re_1", finished_at=now)
+    assert sums(page) == {"Payments": "1", "Paid": "€10.00", "Given back": "€5.00"}
+    assert "Paid, being activated Given back €5.00 €10.00" in words(page.get("/receipts/"))
+    assert "Paid by cash in a shop" in words(page.get(f"/orders/{order.code}/"))
 
 
 def test_a_label_then_and_a_label_now_both_find_it(receipt: Receipt, mum: Line, anna: User, page: Client) -> None:

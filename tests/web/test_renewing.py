@@ -107,7 +107,7 @@ def test_htmx_gets_only_the_middle(mum: Line, offers: list[Offering], page: Clie
 
 def test_a_promotion_is_taken_off_by_the_quote(mum: Line, offers: list[Offering], page: Client, now: datetime) -> None:
     period = {"valid_from": now - timedelta(days=1), "valid_until": now + timedelta(days=1)}
-    promotion_add(operator="tim", key="autumn", name="Autumn", off_minor=100, **period)  # type: ignore[arg-type]
+    promotion_add(operator="tim", key="autumn", name="Autumn", off_minor=100, now=now, **period)  # type: ignore[arg-type]
     text = words(page.get(renew_path(mum)))
     assert "Price €5.00 Autumn −€1.00 Total €4.00" in text
 

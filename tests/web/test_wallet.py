@@ -240,6 +240,7 @@ def welcome(db: None, now: datetime) -> Promotion:
         key="welcome",
         name="Welcome to us",
         off_minor=200,
+        now=now,
         valid_from=now,
         valid_until=now + timedelta(days=9),
         code="WELCOME",
@@ -275,7 +276,7 @@ def test_a_code_that_does_not_count_is_told_and_the_price_stays(
 ) -> None:
     day = timedelta(days=1)
     facts = {"operator": "tim", "key": "over", "name": "Over", "off_minor": 100, "code": "OVER"}
-    promotion_add(**facts, valid_from=now - 2 * day, valid_until=now - day)
+    promotion_add(**facts, now=now, valid_from=now - 2 * day, valid_until=now - day)
     response = page.get(renew_path(mum), {"code": typed})
     assert sentence in words(response)
     assert "<script>" not in response.content.decode().split('id="code"')[1][:200]
@@ -286,7 +287,7 @@ def test_a_better_promotion_counts_and_it_is_said(
     mum: Line, offers: list[Offering], welcome: Promotion, page: Client, now: datetime
 ) -> None:
     facts = {"operator": "tim", "key": "autumn", "name": "Autumn", "off_minor": 300}
-    promotion_add(**facts, valid_from=now, valid_until=now + timedelta(days=1))
+    promotion_add(**facts, now=now, valid_from=now, valid_until=now + timedelta(days=1))
     text = words(page.get(renew_path(mum), {"code": "welcome"}))
     assert "Another promotion takes more off: that one counts." in text
     assert "Autumn −€3.00" in text

@@ -271,6 +271,7 @@ def promotion_add(
         code=code,
         uses_most=uses,
         person_most=per_person,
+        now=clock.now(),
     )
     if json:
         output.print_json(_promotion(made))

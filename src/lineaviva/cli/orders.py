@@ -205,15 +205,24 @@ def confirm_cash(
 
 
 @orders.command()
-def confirm_refund(code: Code, clerk: Clerk, json: Json = False) -> None:
+def confirm_refund(
+    code: Code,
+    clerk: Clerk,
+    out_of: Annotated[
+        Literal["till", "bank"],
+        typer.Option("--from", help="till: in cash. bank: operations sent it to the customer's account."),
+    ] = "till",
+    json: Json = False,
+) -> None:
     """A clerk has given the order's money back by hand: in cash, or what the provider could not give back.
 
-    Example: `lineaviva orders confirm-refund K2M7-F5PW --clerk chen@example.org`
+    Examples: `lineaviva orders confirm-refund K2M7-F5PW --clerk chen@example.org`,
+    `lineaviva orders confirm-refund K2M7-F5PW --from bank --clerk dora@example.org`
     """
     output.setup_django()
     from lineaviva.keeper.till.actions import cash_return
 
-    cash_return(code=code, clerk=_person(clerk), now=clock.now())
+    cash_return(code=code, clerk=_person(clerk), out_of=out_of, now=clock.now())
     _report(_order(code), json)
 
 

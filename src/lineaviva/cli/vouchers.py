@@ -48,20 +48,24 @@ def make(
     """
     output.setup_django()
     from lineaviva.keeper.accounts.queries import user_by_email
+    from lineaviva.keeper.till.actions import till_held
     from lineaviva.keeper.wallets.vouchers import voucher_batch_make
 
     if file is not None:
         _claim(file)  # before anything is made: what cannot be written down is lost
     try:
-        made = voucher_batch_make(
-            name=name,
-            amount=Money.parse(amount, field="amount"),
-            count=count,
-            paid=paid,
-            by=user_by_email(by),
-            now=clock.now(),
-            expires_on=_day(until) if until else None,
-        )
+        with till_held() as cash_moved:
+            made = voucher_batch_make(
+                name=name,
+                amount=Money.parse(amount, field="amount"),
+                count=count,
+                paid=paid,
+                by=user_by_email(by),
+                now=clock.now(),
+                expires_on=_day(until) if until else None,
+            )
+            if paid == "till":
+                cash_moved()
     except BaseException:
         if file is not None:
             file.unlink(missing_ok=True)
@@ -69,7 +73,10 @@ def make(
     if file is not None:
         with file.open("w", encoding="utf-8", newline="") as sheet:
             _write(csv.writer(sheet), made)
-        output.console.print(f"{len(made.pins)} vouchers are made; their PINs are in {file}.", highlight=False)
+        if json:
+            output.print_json({**_facts(made.batch), "file": str(file)})
+        else:
+            output.console.print(f"{len(made.pins)} vouchers are made; their PINs are in {file}.", highlight=False)
     elif json:
         output.print_json({**_facts(made.batch), "vouchers": list(_vouchers(made))})
     else:
@@ -143,11 +150,15 @@ def void(
     """
     output.setup_django()
     from lineaviva.keeper.accounts.queries import user_by_email
+    from lineaviva.keeper.till.actions import till_held
     from lineaviva.keeper.wallets.queries import batch_by_name
     from lineaviva.keeper.wallets.vouchers import vouchers_void
 
     batch, person = batch_by_name(name), user_by_email(by)
-    count, worth = vouchers_void(batch=batch, by=person, reason=reason, number=number, now=clock.now())
+    with till_held() as cash_moved:
+        count, worth = vouchers_void(batch=batch, by=person, reason=reason, number=number, now=clock.now())
+        if batch.paid == "till":
+            cash_moved()
     if json:
         output.print_json({"batch": batch.name, "void": count, "worth": str(worth)})
         return

@@ -100,13 +100,17 @@ def debit(
 def _move(act: str, user: str, amount: str, reason: str, by: str, paid: str, key: str, json: bool) -> None:
     output.setup_django()
     from lineaviva.keeper.accounts.queries import user_by_email
+    from lineaviva.keeper.till.actions import till_held
     from lineaviva.keeper.wallets.actions import wallet_credit, wallet_debit
     from lineaviva.keeper.wallets.queries import balance_of
 
     action = wallet_credit if act == "credit" else wallet_debit
     person, who = user_by_email(user), user_by_email(by)
     money = Money.parse(amount, field="amount")
-    movement, done = action(user=person, amount=money, paid=paid, reason=reason, by=who, key=key, now=clock.now())
+    with till_held() as cash_moved:
+        movement, done = action(user=person, amount=money, paid=paid, reason=reason, by=who, key=key, now=clock.now())
+        if done and paid == "till":
+            cash_moved()
     if json:
         output.print_json({**_row(movement), "email": person.email, "done": done, "balance": str(balance_of(person))})
         return

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from lineaviva.keeper.accounts.models import User
+from lineaviva.keeper.accounts.models import AuditEntry, User
 from lineaviva.keeper.catalogue.actions import (
     catalogue_refresh,
     promotion_add,
@@ -255,7 +255,7 @@ def test_our_own_promotions_do_not_end_with_a_refresh(carrier: Carrier, now: dat
 
 def autumn(now: datetime, **fields: Any) -> Promotion:
     plain = {"operator": "tim", "key": "autumn", "name": "Autumn", "off_minor": 100}
-    return promotion_add(**{**plain, "valid_from": now, "valid_until": now + timedelta(days=1), **fields})
+    return promotion_add(**{**plain, "now": now, "valid_from": now, "valid_until": now + timedelta(days=1), **fields})
 
 
 @pytest.mark.parametrize(
@@ -293,6 +293,8 @@ def test_a_promotion_key_is_taken_once(now: datetime) -> None:
 
     assert refusal.value.code == "promotion_exists"
     assert Promotion.objects.get().off_minor == 100
+    entry = AuditEntry.objects.get(act="promotion_add")
+    assert (entry.actor, entry.subject, entry.at) == (None, "promotion:tim:autumn", now)
 
 
 # --- quotes -------------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ DAY = timedelta(days=1)
 
 def welcome(now: datetime, **fields: Any) -> Promotion:
     plain = {"operator": "", "key": "welcome", "name": "Welcome", "off_minor": 200, "code": "WELCOME"}
-    return promotion_add(**{**plain, "valid_from": now, "valid_until": now + DAY, **fields})
+    return promotion_add(**{**plain, "now": now, "valid_from": now, "valid_until": now + DAY, **fields})
 
 
 @pytest.fixture
@@ -78,7 +78,8 @@ def test_without_its_code_it_counts_for_nobody(line: Line, topup: Offering, now:
 @pytest.mark.parametrize(("other", "counts"), [(300, "Autumn"), (200, "Autumn"), (199, "Welcome")])
 def test_the_better_one_counts(other: int, counts: str, line: Line, topup: Offering, now: datetime) -> None:
     welcome(now)
-    promotion_add(operator="tim", key="autumn", name="Autumn", off_minor=other, valid_from=now, valid_until=now + DAY)
+    facts = {"valid_from": now, "valid_until": now + DAY, "now": now}
+    promotion_add(operator="tim", key="autumn", name="Autumn", off_minor=other, **facts)
     made = quote(line, topup, now)
     assert made.promotion is not None
     assert (made.promotion.name, made.discount_minor) == (counts, max(other, 200))

@@ -218,7 +218,14 @@ def test_a_plan_is_counted_with_all_its_months(now: datetime) -> None:
 def test_todays_promotion_is_no_promise_for_the_year(now: datetime) -> None:
     row = sold("topup-5")
     promotion_add(
-        operator="tim", key="a", name="A", off_minor=100, offering=row, valid_from=now, valid_until=now + timedelta(1)
+        operator="tim",
+        key="a",
+        name="A",
+        off_minor=100,
+        offering=row,
+        valid_from=now,
+        valid_until=now + timedelta(1),
+        now=now,
     )
 
     act = act_for(factories.line(operator="tim", now=now), now)

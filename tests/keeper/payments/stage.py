@@ -16,18 +16,23 @@ from lineaviva.keeper.accounts.models import User
 from lineaviva.keeper.activation.actions import activation_decide
 from lineaviva.keeper.activation.models import Activation
 from lineaviva.keeper.books.models import Difference, Reconciliation
+from lineaviva.keeper.catalogue.actions import quote_make
 from lineaviva.keeper.lines.models import Line
+from lineaviva.keeper.orders.actions import order_place
 from lineaviva.keeper.orders.models import ProductOrder
 from lineaviva.keeper.payments import saving
-from lineaviva.keeper.payments.actions import cash_confirm, webhook_receive
+from lineaviva.keeper.payments.actions import webhook_receive
 from lineaviva.keeper.payments.models import Dispute, InboxEvent, PaymentAttempt, Refund, SavedMethod
 from lineaviva.keeper.payments.posting import BY_HAND, disagreement
-from lineaviva.keeper.payments.refunding import refund_confirm
+from lineaviva.keeper.till.actions import cash_return, cash_take, till_close, till_open
+from lineaviva.keeper.till.queries import days_kept, open_day
 from lineaviva.kernel import agenda
 from lineaviva.kernel.agenda.registry import registered
 from lineaviva.kernel.clock import FrozenClock
-from lineaviva.kernel.errors import LineavivaError
+from lineaviva.kernel.errors import Conflict, LineavivaError
+from lineaviva.kernel.money import Money
 from tests.conftest import NOON
+from tests.keeper.orders import factories as orders
 from tests.keeper.payments import outside
 from tests.keeper.payments.outside import Back, Killed, Payment, World, a_card
 from tests.keeper.payments.truth import Blade, Truth
@@ -44,6 +49,7 @@ class Scene:
     lines: list[Line]
     chen: User
     dora: User
+    pins: list[str]  # of vouchers that nobody has redeemed
 
 
 class Stage(RuleBasedStateMachine):
@@ -86,6 +92,27 @@ class Stage(RuleBasedStateMachine):
         with self.blade.sheathed():
             return ProductOrder.objects.get(pk=self.orders[place % len(self.orders)].pk)
 
+    def ordered(self, line: Line, price: int, code: str) -> ProductOrder:
+        """With this promotion code where it still counts, else at the full price."""
+        try:
+            offering = orders.offering(f"topup-{price // 100}", price=price)
+            made = quote_make(line=line, offering=offering, by=line.holder, now=self.now, code=code)
+            return order_place(quote=made, by=line.holder, language="it", now=self.now)
+        except Conflict:
+            return orders.order(line=line, price=price, now=self.now)
+
+    def till_day(self, off: int, *, banked: bool) -> None:
+        """Chen counts the till, `off` more or less than there was, and opens its day, or closes it."""
+        counted, day = max(0, self.till + off), open_day()
+        facts: dict[str, Any] = {"by": self.scene.chen, "reason": "counted", "now": self.now}
+        if day is None:
+            till_open(cash=Money(counted), **facts)
+            self.till = counted
+            return
+        to_bank = counted // 2 if banked else 0
+        till_close(day=day, counted=Money(counted), banked=Money(to_bank), **facts)
+        self.till = counted - to_bank
+
     def run(self) -> None:
         handlers = [one for one in registered() if one.model in _ROWS]
         while agenda.Worker(handlers, threads=0).run_once(self.now):
@@ -94,14 +121,14 @@ class Stage(RuleBasedStateMachine):
     def cash(self, place: int) -> None:
         order, before = self.order(place), self._in_cash()
         try:
-            cash_confirm(code=order.code, clerk=self.scene.chen, now=self.now)
+            cash_take(code=order.code, clerk=self.scene.chen, now=self.now)
         finally:
             self.till += self._in_cash() - before
 
     def hand_back(self, place: int) -> None:
         order, before = self.order(place), self._by_hand()
         try:
-            refund_confirm(code=order.code, clerk=self.scene.chen, now=self.now)
+            cash_return(code=order.code, clerk=self.scene.chen, now=self.now)
         finally:
             self.till -= self._by_hand() - before
 
@@ -113,6 +140,7 @@ class Stage(RuleBasedStateMachine):
     def _by_hand(self) -> int:
         with self.blade.sheathed():
             found = Refund.objects.filter(state="succeeded", provider_ref__startswith=BY_HAND)
+            found = found.exclude(attempt__provider="account")  # of which nothing was ever here
             return sum(found.values_list("amount_minor", flat=True))
 
     def save(self, holder: User) -> None:
@@ -139,7 +167,9 @@ class Stage(RuleBasedStateMachine):
         return [(one, b) for one in self.world.payments for b in one.backs.values() if b.state == "pending"]
 
     def person(self) -> None:
-        """Operations and Chen do what each stuck row says."""
+        """Operations and Chen do what each stuck row says; the till is open for it."""
+        if days_kept() and open_day() is None:
+            self.act(lambda: self.till_day(0, banked=False))
         for row in self.stuck():
             if isinstance(row, Activation):
                 outcome: Any = "succeeded" if row.reference in self.world.done else "failed"

@@ -133,7 +133,7 @@ def _changed_to_card(till: Till, order: ProductOrder) -> None:
         (_cancelled, "cash_not_waiting"),
         (_late, "cash_code_expired"),
         (_long_over, "cash_code_expired"),
-        (_changed_to_card, "cash_code_expired"),
+        (_changed_to_card, "cash_not_waiting"),
     ],
     ids=[
         "nothing begun",

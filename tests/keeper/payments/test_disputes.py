@@ -364,11 +364,39 @@ def test_where_a_part_went_by_a_dispute_a_person_gives_back_the_rest(court: Cour
     purse.refuse()
     court.decides("lost")
     court.tells(event="evt_2")
-    [said] = stuck()
-    assert f"5.00 EUR of order {purse.order.code} was to go back, and 2.00 EUR went by a dispute" in said
-    assert (purse.refund.state, Bank.given_back) == ("requested", {})
-    refund_confirm(code=purse.order.code, clerk=factories.clerk(now=court.now), now=court.now)
-    assert purse.refund.state == "succeeded"
+    code = purse.order.code
+    assert stuck() == [
+        f"NeedsPerson: 3.00 EUR of order {code} is to go back beside the 2.00 EUR that went by a dispute. "
+        f"Give it back by hand, then: lineaviva orders confirm-refund {code} --clerk E-MAIL"
+    ]
+    rows = Refund.objects.order_by("number").values_list("amount_minor", "state", "provider_ref")
+    assert list(rows) == [(200, "succeeded", "dispute:dp_1"), (300, "requested", "")]
+    assert (state(purse.order), Bank.given_back) == ("failed", {})
+    assert money_balance() == balance(collected=500, refunded=200, held=300)
+    clerk = factories.clerk(now=court.now)
+    for _ in range(2):
+        refund_confirm(code=code, clerk=clerk, now=court.now)
+    assert list(rows.all()) == [(200, "succeeded", "dispute:dp_1"), (300, "succeeded", f"clerk:{clerk.pk}")]
+    assert (state(purse.order), stuck()) == ("refunded", [])
+    assert books.balances() == {"fees:stripe": 2000, "provider:stripe": -1700, "till:cash": -300}
+
+
+def test_by_hand_nothing_is_given_back_beside_a_dispute(court: Court, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Bank, "refund", lambda _self, _back: RefundStatus("failed", "re_1", "account closed"))
+    purse = court.paid()
+    purse.refuse()
+    court.look()
+    assert "Give it back another way" in stuck()[0]
+    court.opened(purse)
+    before = list(Refund.objects.values("state", "provider_ref", "amount_minor"))
+    with pytest.raises(Conflict) as refusal:
+        refund_confirm(code=purse.order.code, clerk=factories.clerk(now=court.now), now=court.now)
+    assert refusal.value.code == "refund_disputed"
+    assert list(Refund.objects.values("state", "provider_ref", "amount_minor")) == before
+    court.decides("lost")
+    court.tells(event="evt_2")
+    assert (purse.refund.state, purse.refund.provider_ref, stuck()) == ("succeeded", "dispute:dp_1", [])
+    assert books.balances() == {"fees:stripe": 2000, "provider:stripe": -2000}
 
 
 def test_what_was_sent_before_is_followed_to_its_end(court: Court) -> None:

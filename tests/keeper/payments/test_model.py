@@ -25,6 +25,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from lineaviva.keeper.catalogue.actions import promotion_add
 from lineaviva.keeper.orders.actions import order_cancel
 from lineaviva.keeper.payments import saving
 from lineaviva.keeper.payments.actions import payment_begin, payment_look
@@ -32,13 +33,14 @@ from lineaviva.keeper.payments.models import InboxEvent, PaymentAttempt, SavedMe
 from lineaviva.keeper.payments.refunding import refund_request
 from lineaviva.keeper.payments.velocity import FILE
 from lineaviva.keeper.wallets.actions import wallet_credit
+from lineaviva.keeper.wallets.vouchers import voucher_batch_make, voucher_redeem
 from lineaviva.kernel.clock import FrozenClock
 from lineaviva.kernel.errors import InvalidInput
 from lineaviva.kernel.money import Money
 from tests import factories
 from tests.keeper.orders import factories as orders
 from tests.keeper.payments.stage import WAITS, Scene, Stage
-from tests.keeper.payments.truth import IN_WALLET
+from tests.keeper.payments.truth import CODE, IN_WALLET
 
 _HERE = "tests.keeper.payments.pretenders"
 _WAYS = ("stripe", "paypal", "cash", "wallet")
@@ -56,16 +58,16 @@ class Story(Stage):
     @initialize(price=st.sampled_from([500, 1000]), operator=st.sampled_from(_OPERATORS))
     def first_order(self, price: int, operator: Any) -> None:
         self.world.operator = operator
-        self.place(price)
+        self.place(price, "")
 
     @precondition(lambda self: len(self.orders) < _MOST_ORDERS)
-    @rule(price=st.sampled_from([500, 1000]))
-    def place(self, price: int) -> None:
+    @rule(price=st.sampled_from([500, 1000]), code=st.sampled_from(["", CODE]))
+    def place(self, price: int, code: str) -> None:
         with self.blade.sheathed():
             line = self.scene.lines[len(self.orders) % len(self.scene.lines)]
-            self.orders.append(orders.order(line=line, price=price, now=self.now))
+            self.orders.append(self.ordered(line, price, code))
 
-    @rule(place=_PLACES, way=st.sampled_from(_WAYS), keep=st.sampled_from([None, None, "", "auto-1"]))
+    @rule(place=_PLACES, way=st.sampled_from([*_WAYS, "account"]), keep=st.sampled_from([None, None, "", "auto-1"]))
     def click(self, place: int, way: str, keep: str | None) -> None:
         self.act(lambda: payment_begin(order=self.order(place), provider=way, now=self.now, keep=keep))
 
@@ -128,6 +130,16 @@ class Story(Stage):
     @rule(place=_PLACES)
     def clerk_gives_back(self, place: int) -> None:
         self.act(lambda: self.hand_back(place))
+
+    @rule(off=st.sampled_from([0, 0, 100, -100]), banked=st.booleans())
+    def till_is_counted(self, off: int, banked: bool) -> None:
+        self.act(lambda: self.till_day(off, banked=banked))
+
+    @rule(which=st.integers(0, 1))
+    def redeem(self, which: int) -> None:
+        anna = self.scene.lines[0].holder
+        facts: dict[str, Any] = {"user": anna, "address": "203.0.113.7", "now": self.now}
+        self.act(lambda: voucher_redeem(pin=self.scene.pins[which], **facts))
 
     @rule(place=_PLACES)
     def cancel(self, place: int) -> None:
@@ -250,7 +262,12 @@ def scene(db: None, clock: FrozenClock, settings: Any, tmp_path: Path) -> Scene:
         orders.offering(f"topup-{price // 100}", price=price)
     dora = factories.holder("dora@example.org", role="operations")
     wallet_credit(user=lines[0].holder, amount=Money(IN_WALLET), paid="bank", reason="hers", by=dora, now=clock.now())
-    made = Scene(clock, lines, factories.clerk(), dora)
+    settings.OWNER_PAYS, settings.OWNER_PAYS_FOR = True, [lines[0].holder.email]
+    facts: dict[str, Any] = {"name": "v", "amount": Money(500), "count": 2, "paid": "bank", "by": dora}
+    pins = voucher_batch_make(**facts, now=clock.now()).pins
+    period = {"valid_from": clock.now(), "valid_until": clock.now() + timedelta(days=999), "now": clock.now()}
+    promotion_add(operator="", key="w", name="W", off_minor=200, code=CODE, uses_most=1, **period)
+    made = Scene(clock, lines, factories.clerk(), dora, pins)
     stage = Story(made)
     stage.save(lines[0].holder)
     stage.run()

@@ -9,15 +9,19 @@ from typing import Any
 
 from lineaviva.keeper.books.models import StatementLine
 from lineaviva.keeper.books.queries import balances
+from lineaviva.keeper.catalogue.models import Quote
 from lineaviva.keeper.orders.models import OrderState, ProductOrder
 from lineaviva.keeper.payments.models import PaymentAttempt, Refund
 from lineaviva.keeper.payments.posting import BY_DISPUTE, BY_HAND
 from lineaviva.keeper.payments.rules import refund_key
+from lineaviva.keeper.wallets.models import Voucher
 from tests.keeper.payments.outside import Killed, World
 
 IN_WALLET = 1500  # minor units, before a story begins
-_HERE = {"cash", "wallet"}  # ways to pay that nobody outside knows of
+CODE = "WELCOME"  # one order at most has something taken off by it
+_HERE = {"cash", "wallet", "account"}  # ways to pay that nobody outside knows of
 _DELIVERED = {OrderState.PAID, OrderState.ACTIVE}
+_LIVE = {OrderState.PLACED, *_DELIVERED}
 
 
 class Blade:
@@ -45,7 +49,7 @@ class Truth:
 
     def __init__(self, world: World, till: int) -> None:
         self.world, self.till = world, till
-        self.orders = {order.pk: order for order in ProductOrder.objects.all()}
+        self.orders = {order.pk: order for order in ProductOrder.objects.select_related("quote")}
         self.attempts = {one.idempotency_key: one for one in PaymentAttempt.objects.select_related("order")}
         rows = Refund.objects.select_related("attempt")
         self.refunds = {refund_key(one.attempt.idempotency_key, one.number): one for one in rows}
@@ -71,7 +75,8 @@ class Truth:
             if refund.provider_ref.startswith(BY_DISPUTE):
                 quarrel = self.paid[refund.attempt.idempotency_key].quarrel
                 assert quarrel is not None
-                assert (quarrel.state, quarrel.amount.minor) == ("lost", refund.amount_minor)
+                assert quarrel.state == "lost"
+                assert 0 < refund.amount_minor <= quarrel.amount.minor
             elif not refund.provider_ref.startswith(BY_HAND):
                 assert self.backs[key][1].amount.minor == refund.amount_minor
 
@@ -89,6 +94,9 @@ class Truth:
         for order in self.orders.values():
             done = f"LV-{order.code}" in self.world.done
             assert order.state in _DELIVERED if done else order.state != OrderState.ACTIVE
+        with_code = [one for one in self.orders.values() if one.quote.promotion_id and one.state in _LIVE]
+        used = Quote.objects.filter(promotion__isnull=False, used_at__isnull=False).count()
+        assert used == len(with_code) <= 1
 
     def _the_books_have_it_all(self) -> None:
         """Money in is money out and money held: at each provider, in the till, and in the wallet."""
@@ -98,10 +106,13 @@ class Truth:
             books = kept.get(f"provider:{name}", 0) + kept.get(f"fees:{name}", 0)
             assert books == lies - self._not_heard_yet(name)
         assert kept.get("till:cash", 0) == self.till
+        redeemed = sum(Voucher.objects.filter(state="redeemed").values_list("amount_minor", flat=True))
         spent = sum(one.amount_minor for one in self._of("wallet", self.attempts))
         assert sum(minor for name, minor in kept.items() if name.startswith("wallet:")) == (
-            spent - IN_WALLET - sum(one.amount_minor for one in self._of("wallet", self.refunds))
+            spent - IN_WALLET - redeemed - sum(one.amount_minor for one in self._of("wallet", self.refunds))
         )
+        by_owner = sum(one.amount_minor for one in self._of("account", self.attempts))
+        assert kept.get("owner", 0) == by_owner - sum(one.amount_minor for one in self._of("account", self.refunds))
 
     def _not_heard_yet(self, name: str) -> int:
         """What moved at this provider and is not in our rows: charges, less refunds, and disputes."""

@@ -191,6 +191,7 @@ REFUSED: dict[str, tuple[Callable[[Counter], Any], type[LineavivaError], str, st
     "more brought than there is": (lambda c: c.open(500, brought=501), InvalidInput, "brought_too_much", "brought"),
     "less than nothing": (lambda c: c.open(-1), InvalidInput, "amount_negative", "cash"),
     "less than nothing brought": (lambda c: c.open(5, brought=-1), InvalidInput, "amount_negative", "brought"),
+    "more than any till holds": (lambda c: c.open(10**8 + 1), InvalidInput, "amount_too_large", "cash"),
     "a holder opens": (lambda c: c.open(5, by=factories.anna()), NotAllowed, "role_needed", None),
 }
 
@@ -207,6 +208,7 @@ def test_what_cannot_be_opened(counter: Counter, case: str) -> None:
 
 CLOSED_WRONGLY: dict[str, tuple[dict[str, Any], type[LineavivaError], str]] = {
     "more to the bank than there is": ({"counted": 100, "banked": 101}, InvalidInput, "banked_too_much"),
+    "more than any till holds": ({"counted": 10**8 + 1}, InvalidInput, "amount_too_large"),
     "less than nothing counted": ({"counted": -1}, InvalidInput, "amount_negative"),
     "less than nothing to the bank": ({"counted": 5, "banked": -1}, InvalidInput, "amount_negative"),
 }

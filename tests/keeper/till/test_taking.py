@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.db import IntegrityError, transaction
 
 from lineaviva.keeper.accounts.models import AuditEntry
 from lineaviva.keeper.activation.actions import order_call_off
+from lineaviva.keeper.books.queries import balances
 from lineaviva.keeper.payments.actions import cash_confirm, payment_begin
 from lineaviva.keeper.payments.models import Refund
 from lineaviva.keeper.till import queries
+from lineaviva.keeper.till.actions import cash_return
 from lineaviva.keeper.till.models import CashTaken
 from lineaviva.kernel import agenda
 from lineaviva.kernel.errors import Conflict, InvalidInput, LineavivaError, NotAllowed, NotFound
@@ -119,6 +123,34 @@ def test_giving_back(counter: Counter) -> None:
         assert counter.give_back(order).state == "succeeded"
     assert (queries.back_of(order), list(queries.waiting_back()), agenda.stuck()) == (None, [], [])
     assert (till(), AuditEntry.objects.filter(act="refund_confirm").count()) == (1000, 1)
+
+
+def test_given_back_it_stays_so_when_the_day_is_closed(counter: Counter) -> None:
+    counter.open(1000)
+    order = counter.taken()
+    order_call_off(order=order, reason="x", now=counter.clock.now())
+    counter.give_back(order)
+    counter.close(1000)
+    before = everything()
+    assert counter.give_back(order).state == "succeeded"
+    assert everything() == before
+
+
+def test_what_operations_sent_from_the_bank_was_never_in_the_till(counter: Counter) -> None:
+    counter.open(0)
+    order = counter.taken()
+    order_call_off(order=order, reason="x", now=counter.clock.now())
+    counter.close(500)
+    facts: dict[str, Any] = {"code": order.code, "out_of": "bank", "now": counter.clock.now()}
+    before = everything()
+    with pytest.raises(NotAllowed):
+        cash_return(clerk=counter.chen, **facts)
+    assert everything() == before
+    for _ in range(2):
+        assert cash_return(clerk=counter.dora, **facts).provider_ref == f"clerk:bank:{counter.dora.pk}"
+    assert (till(), balances(), list(queries.waiting_back())) == (500, {"till:cash": 500, "bank": -500}, [])
+    detail = {"amount": "5.00 EUR", "out_of": "bank"}
+    assert AuditEntry.objects.get(act="refund_confirm").detail == detail
 
 
 def test_an_order_by_another_way_has_no_cash(counter: Counter) -> None:

@@ -321,3 +321,14 @@ def test_one_batch_of_a_name(shop: Shop) -> None:
         "voucher_batch_exists",
     ]
     assert Voucher.objects.count() == 2
+
+
+def test_others_guesses_behind_an_address_are_not_counted_for_an_account(shop: Shop) -> None:
+    made = shop.vouchers()
+    for n in range(4):
+        other = factories.holder(f"guesser{n}@example.org")
+        assert [refused(shop, UNKNOWN, user=other) for _ in range(5)] == ["voucher_unknown"] * 5
+    assert [refused(shop, made.pins[0]) for _ in range(6)] == ["voucher_too_many"] * 6
+    assert shop.balance == 0
+    redeem(shop, made.pins[0], address="198.51.100.9")
+    assert shop.balance == 1000

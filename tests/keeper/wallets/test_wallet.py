@@ -156,3 +156,15 @@ def test_the_proof_names_a_wallet_that_is_wrong() -> None:
     Wallet.objects.update(balance_minor=500)
     movement_write(user_id=shop.anna.pk, key="k", kind="credit", amount=Money(1), now=NOON)
     assert disagreement() == [f"wallet:{shop.anna.pk} has 5.01 EUR, the books 5.00 EUR"]
+
+
+def test_two_long_names_that_begin_alike_are_two(shop: Shop) -> None:
+    for end in ("1", "2", "2"):
+        shop.credit(500, reason="transfer", key="x" * 90 + end)
+    assert shop.balance == 1000
+
+
+def test_nobody_puts_in_millions(shop: Shop) -> None:
+    with pytest.raises(LineavivaError) as refusal:
+        shop.credit(100_000_001)
+    assert (refusal.value.code, shop.balance, WalletMovement.objects.count()) == ("amount_invalid", 0, 0)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from lineaviva import rulebook
+from lineaviva.keeper.accounts.actions import audit
 from lineaviva.keeper.accounts.models import User
 from lineaviva.keeper.catalogue import codes, errors, queries, rules
 from lineaviva.keeper.catalogue.merging import listing_write
@@ -51,8 +52,10 @@ def catalogue_refresh(*, operator: str, now: datetime) -> CatalogueSource:
     return listing_write(operator=operator, rulebook=rulebook_drafts(known), listing=listing, gone=False, now=now)
 
 
+@transaction.atomic
 def promotion_add(
     *,
+    now: datetime,
     operator: str,
     key: str,
     name: str,
@@ -69,7 +72,8 @@ def promotion_add(
     """A promotion of ours, from `valid_from` to just before `valid_until`.
 
     With a `code` it counts for those who type that, for every operator where `operator` is empty, and at most so often
-    in all and for one person. Raises InvalidInput; Conflict: key or code taken.
+    in all and for one person. It is the owner's act, at the command line. Raises InvalidInput; Conflict: key or code
+    taken.
     """
     if operator or not code:
         rulebook.operator(operator)
@@ -77,27 +81,33 @@ def promotion_add(
     wanted = _check_code(code, uses_most, person_most)
     if offering is not None and offering.operator != operator:
         raise errors.wrong_operator()
-    if wanted and Promotion.objects.filter(code=wanted).exclude(key=f"{operator}:{key}").exists():
-        raise Conflict(f"There is already a promotion with the code {wanted}.", code="promotion_code_exists")
-    promotion, made = Promotion.objects.get_or_create(
-        key=f"{operator}:{key}",
-        defaults={
-            "code": wanted,
-            "uses_most": uses_most,
-            "person_most": person_most,
-            "operator": operator,
-            "offering": offering,
-            "name": name,
-            "off_minor": off_minor,
-            "off_percent": off_percent,
-            "valid_from": valid_from,
-            "valid_until": valid_until,
-            "conditions": conditions or {},
-        },
-    )
-    if not made:
-        raise Conflict(f"There is already a promotion {promotion.key}.", code="promotion_exists")
+    try:
+        with transaction.atomic():
+            promotion = Promotion.objects.create(
+                key=f"{operator}:{key}",
+                code=wanted,
+                uses_most=uses_most,
+                person_most=person_most,
+                operator=operator,
+                offering=offering,
+                name=name,
+                off_minor=off_minor,
+                off_percent=off_percent,
+                valid_from=valid_from,
+                valid_until=valid_until,
+                conditions=conditions or {},
+            )
+    except IntegrityError:
+        raise _there_already(f"{operator}:{key}", wanted) from None
+    detail = {"code": wanted, "off_minor": off_minor, "off_percent": off_percent, "until": valid_until.isoformat()}
+    audit(actor=None, act="promotion_add", subject=f"promotion:{promotion.key}", detail=detail, now=now)
     return promotion
+
+
+def _there_already(key: str, code: str) -> Conflict:
+    if code and Promotion.objects.filter(code=code).exclude(key=key).exists():
+        return Conflict(f"There is already a promotion with the code {code}.", code="promotion_code_exists")
+    return Conflict(f"There is already a promotion {key}.", code="promotion_exists")
 
 
 def _check_terms(

@@ -322,8 +322,10 @@ def _cash_waiting(order: ProductOrder, now: datetime) -> PaymentAttempt:
     attempt = order.attempts.filter(provider="cash").order_by("number").last()
     if attempt is None or attempt.state not in {AttemptState.OPEN, AttemptState.EXPIRED}:
         raise errors.no_cash_code()
-    if attempt.state == AttemptState.EXPIRED or attempt.expires_at <= now:
+    if attempt.expires_at <= now:
         raise errors.cash_code_old()
+    if attempt.state == AttemptState.EXPIRED:  # the payer chose another way
+        raise errors.no_cash_code()
     if order.state != OrderState.PLACED:
         raise errors.no_cash_code()
     return attempt

@@ -26,9 +26,8 @@ from lineaviva.keeper.payments.ports import (
     provider,
     saving,
 )
-from lineaviva.keeper.payments.posting import BY_DISPUTE
-from lineaviva.keeper.payments.queries import dispute_of, open_attempt
-from lineaviva.keeper.payments.refunding import refund_here, refund_settle
+from lineaviva.keeper.payments.queries import dispute_left, dispute_of, open_attempt
+from lineaviva.keeper.payments.refunding import refund_by_dispute, refund_here, refund_settle
 from lineaviva.keeper.payments.saving import card_of, method_gone, method_heard, method_reach, saved_look
 from lineaviva.kernel import agenda
 from lineaviva.kernel.errors import NeedsPerson, Permanent
@@ -97,6 +96,8 @@ def refund_look(row: Refund, now: datetime) -> agenda.Outcome:
             return agenda.rest()
         status = port.refund(back)
     refund = refund_settle(refund=row, status=status, now=now)
+    if status.state == "failed" and (dispute := dispute_of(attempt)) is not None:
+        return _beside(row, dispute, now)
     if status.state == "failed":
         money, code = Money(row.amount_minor, row.currency), attempt.order.code
         what = f"{attempt.provider} could not give back {money} for order {code}: {status.reason or 'no reason given'}."
@@ -110,13 +111,13 @@ def _beside(row: Refund, dispute: Dispute, now: datetime) -> agenda.Outcome:
     """Money does not go back twice: wait until it is decided, and send nothing where the payer has it by that."""
     if dispute.state in Dispute.UNDECIDED:
         return agenda.again(now + rules.DISPUTE_LOOK)
-    # A part that was to go back is in what the payer has of a larger dispute.
-    if dispute.currency != row.currency or dispute.amount_minor < row.amount_minor:
+    # A part that was to go back is in what the payer has of a larger dispute; of a smaller one something is left.
+    if dispute.currency != row.currency or dispute_left(dispute).minor <= 0:
         money, lost = Money(row.amount_minor, row.currency), Money(dispute.amount_minor, dispute.currency)
         code = row.attempt.order.code
-        what = f"{money} of order {code} was to go back, and {lost} went by a dispute. Give back what is left by hand"
+        what = f"{money} of order {code} is to go back beside the {lost} that went by a dispute. Give it back by hand"
         raise NeedsPerson(f"{what}, then: lineaviva orders confirm-refund {code} --clerk E-MAIL")
-    refund_settle(refund=row, status=RefundStatus("succeeded", f"{BY_DISPUTE}{dispute.provider_ref}"), now=now)
+    refund_by_dispute(refund=row, dispute=dispute, now=now)
     return agenda.rest()
 
 

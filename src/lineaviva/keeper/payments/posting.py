@@ -24,8 +24,7 @@ from lineaviva.keeper.payments.models import AttemptState, PaymentAttempt, Refun
 from lineaviva.keeper.payments.queries import MoneyBalance, money_balance
 from lineaviva.kernel.money import Money
 
-# How the reference of a refund begins that a person gave, and of one that the payer has by a dispute.
-BY_HAND, BY_DISPUTE = "clerk:", "dispute:"
+BY_HAND, BY_TRANSFER, BY_DISPUTE = rules.BY_HAND, rules.BY_TRANSFER, rules.BY_DISPUTE
 _MOST_NAMED = 20
 
 Proof = Callable[[], Iterable[str]]
@@ -67,21 +66,16 @@ def delivered(*, order: ProductOrder, now: datetime) -> None:
 def given_back(*, refund: Refund, attempt: PaymentAttempt, now: datetime) -> None:
     """Money is back with its payer: out of what we owed, or out of the sale where something had been delivered.
 
-    What a person gave back by hand left the till, however it had come. What a dispute took is lost already: it was not
-    lost, but given back.
+    What a dispute took is lost already: it was not lost, but given back.
     """
     order = attempt.order
     taken = chart.HELD
     if refund.requested_by_id is not None and not attempt.surplus:
         taken = books.sales_account(order.code) or chart.sales(vat.product(order.offering.kind).kind.name)
-    by_hand = refund.provider_ref.startswith(BY_HAND)
-    left = chart.TILL if by_hand else _place(attempt)
-    if refund.provider_ref.startswith(BY_DISPUTE):
-        left = chart.LOSSES
     post(
         key=rules.refund_key(attempt.idempotency_key, refund.number),
         kind=Kind.REFUND,
-        entries=chart.moved(_amount(refund), debit=taken, credit=left),
+        entries=chart.moved(_amount(refund), debit=taken, credit=_left(refund, attempt)),
         at=now,
         reference=order.code,
         detail={
@@ -94,6 +88,26 @@ def given_back(*, refund: Refund, attempt: PaymentAttempt, now: datetime) -> Non
 def reference_shown(refund: Refund) -> str:
     """The provider's own name of it, of the refund or the dispute; empty where a person gave it back by hand."""
     return "" if refund.provider_ref.startswith(BY_HAND) else refund.provider_ref.removeprefix(BY_DISPUTE)
+
+
+def _left(refund: Refund, attempt: PaymentAttempt) -> str:
+    """Where a refund's money was before it went back.
+
+    What a person gave by hand left the till or the bank, however it had come. Of what the owner paid elsewhere nothing
+    was ever here: only who charged it can give it back.
+    """
+    if refund.provider_ref.startswith(BY_DISPUTE):
+        return chart.LOSSES
+    if attempt.provider == "account" or not refund.provider_ref.startswith(BY_HAND):
+        return _place(attempt)
+    return chart.BANK if refund.provider_ref.startswith(BY_TRANSFER) else chart.TILL
+
+
+def way_back(refund: Refund, attempt: PaymentAttempt) -> str:
+    """How a refund goes back, as a way to pay is called; "transfer" where a person sent it from the bank."""
+    if attempt.provider == "account" or not refund.provider_ref.startswith(BY_HAND):
+        return attempt.provider
+    return "transfer" if refund.provider_ref.startswith(BY_TRANSFER) else "cash"
 
 
 def _place(attempt: PaymentAttempt) -> str:
@@ -143,7 +157,7 @@ def in_books(currency: str = "EUR") -> MoneyBalance:
 
 
 def _left_by_refunds(currency: str) -> int:
-    places = ("provider:", "till:", chart.WALLETS, chart.OWNER, chart.LOSSES)
+    places = ("provider:", "till:", chart.BANK, chart.WALLETS, chart.OWNER, chart.LOSSES)
     return sum(books.moved_by(Kind.REFUND, account=place, currency=currency) for place in places)
 
 

@@ -10,7 +10,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 from lineaviva.keeper.accounts.models import Role, User
 from lineaviva.keeper.accounts.queries import has_role
 from lineaviva.keeper.orders.models import OrderState, ProductOrder
-from lineaviva.keeper.payments import errors
+from lineaviva.keeper.payments import errors, rules
 from lineaviva.keeper.payments.models import AttemptState, Dispute, PaymentAttempt, Refund, SavedMethod
 from lineaviva.kernel.money import Money
 
@@ -76,9 +76,28 @@ def disputes(*, every: bool = False) -> QuerySet[Dispute]:
 
 
 def dispute_of(attempt: PaymentAttempt) -> Dispute | None:
-    """The dispute by which the payer may have this money back, or has it: one that is undecided before one lost."""
-    found = Dispute.objects.filter(attempt=attempt, state__in=(*Dispute.UNDECIDED, Dispute.State.LOST)).order_by("pk")
-    return next((one for one in found if one.state in Dispute.UNDECIDED), None) or found.first()
+    """The dispute by which the payer may have this money back, or has it.
+
+    One that is undecided before one lost, and of these one of whose money not all is written down as given back.
+    """
+    rows = Dispute.objects.filter(attempt=attempt, state__in=(*Dispute.UNDECIDED, Dispute.State.LOST)).order_by("pk")
+    found = list(rows)
+    undecided = (one for one in found if one.state in Dispute.UNDECIDED)
+    lost = (one for one in found if dispute_left(one).minor > 0)
+    return next(undecided, None) or next(lost, None) or next(iter(found), None)
+
+
+def in_dispute(refund: Refund) -> bool:
+    """Whether the payer may have this money by a dispute, or has it so and it is not written down yet."""
+    found = dispute_of(refund.attempt)
+    return found is not None and (found.state in Dispute.UNDECIDED or dispute_left(found).minor > 0)
+
+
+def dispute_left(dispute: Dispute) -> Money:
+    """What the payer has by a dispute that was lost, less what was written down as given back by it."""
+    by_it = Refund.objects.filter(attempt=dispute.attempt_id, provider_ref=f"{rules.BY_DISPUTE}{dispute.provider_ref}")
+    gone = sum(by_it.values_list("amount_minor", flat=True))
+    return Money(dispute.amount_minor - gone, dispute.currency)
 
 
 def method_disputed(method: SavedMethod) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from django.db import transaction
 
@@ -13,13 +14,14 @@ from lineaviva.keeper.orders.actions import order_refund
 from lineaviva.keeper.orders.models import OrderState, ProductOrder
 from lineaviva.keeper.orders.queries import order_by_code
 from lineaviva.keeper.payments import errors, posting, rules
-from lineaviva.keeper.payments.models import AttemptState, PaymentAttempt, Refund
+from lineaviva.keeper.payments.models import AttemptState, Dispute, PaymentAttempt, Refund
 from lineaviva.keeper.payments.ports import AtOnce, RefundStatus, Return
-from lineaviva.keeper.payments.queries import dispute_of, refundable
+from lineaviva.keeper.payments.queries import dispute_left, dispute_of, in_dispute, refundable
 from lineaviva.kernel import agenda
 from lineaviva.kernel.money import Money
 
-_CLERK = posting.BY_HAND
+# By hand, out of the till or from the bank.
+WayOut = Literal["till", "bank"]
 
 
 def attempt_locked(attempt: PaymentAttempt) -> PaymentAttempt:
@@ -132,31 +134,57 @@ def refund_settle(*, refund: Refund, status: RefundStatus, now: datetime) -> Ref
     refund.save(update_fields=["provider_ref", "state", "finished_at", "look_at", "stuck_reason"])
     if status.state == "succeeded":
         posting.given_back(refund=refund, attempt=attempt, now=now)
-    # What operations gave back of a delivered order leaves it active.
-    if status.state == "succeeded" and not attempt.surplus and refund.requested_by_id is None:
+    # What operations gave back of a delivered order leaves it active; of what failed all has to be back.
+    whole = not attempt.surplus and refund.requested_by_id is None and not refundable(attempt).minor
+    if status.state == "succeeded" and whole:
         order_refund(order=attempt.order, now=now)
     return refund
 
 
 @transaction.atomic
-def refund_confirm(*, code: str, clerk: User, now: datetime) -> Refund:
+def refund_by_dispute(*, refund: Refund, dispute: Dispute, now: datetime) -> Refund:
+    """The payer has this money by a dispute that was lost: it is given back by that; the second time is quiet.
+
+    Where the dispute took less, what is left becomes a refund of its own.
+    """
+    attempt = attempt_locked(refund.attempt)
+    refund = agenda.locked(Refund, refund.pk)
+    rest = refund.amount_minor - dispute_left(dispute).minor
+    if refund.state == Refund.State.SUCCEEDED or rest >= refund.amount_minor:
+        return refund
+    if rest > 0:
+        refund.amount_minor -= rest
+        refund.save(update_fields=["amount_minor"])
+    status = RefundStatus("succeeded", f"{posting.BY_DISPUTE}{dispute.provider_ref}")
+    refund = refund_settle(refund=refund, status=status, now=now)
+    if rest > 0:
+        _create(attempt, Money(rest, refund.currency), refund.reason, now, refund.requested_by)
+    return refund
+
+
+@transaction.atomic
+def refund_confirm(*, code: str, clerk: User, out_of: WayOut = "till", now: datetime) -> Refund:
     """A clerk has given the money back by hand: cash, or what the provider could not give back.
 
-    The second time is quiet.
+    What came by the owner's own account is back there, whatever `out_of` says. The second time is quiet.
 
-    Raises NotAllowed (clerks and operations only), NotFound, and Conflict where nothing waits for a person.
+    Raises NotAllowed (clerks and operations only, operations where it was sent from the bank), NotFound, and Conflict
+    where nothing waits for a person, or the payer disputes it.
     """
-    require_role(clerk, Role.CLERK, Role.OPERATIONS)
+    require_role(clerk, *((Role.OPERATIONS,) if out_of == "bank" else (Role.CLERK, Role.OPERATIONS)))
     order = ProductOrder.objects.select_for_update(of=("self",)).get(pk=order_by_code(code).pk)
     refunds = list(Refund.objects.filter(attempt__order=order).select_related("attempt").order_by("id"))
-    by_hand = [
-        r for r in refunds if r.attempt.provider == "cash" or r.stuck_reason or r.provider_ref.startswith(_CLERK)
-    ]
+    given = posting.BY_HAND
+    by_hand = [r for r in refunds if r.attempt.provider == "cash" or r.stuck_reason or r.provider_ref.startswith(given)]
     if not by_hand:
         raise errors.no_refund_waiting()
     refund = next((r for r in by_hand if r.state == Refund.State.REQUESTED), by_hand[-1])
     if refund.state == Refund.State.SUCCEEDED:
         return refund
-    amount = str(Money(refund.amount_minor, refund.currency))
-    audit(actor=clerk, act="refund_confirm", subject=f"order:{order.code}", detail={"amount": amount}, now=now)
-    return refund_settle(refund=refund, status=RefundStatus("succeeded", f"{_CLERK}{clerk.pk}"), now=now)
+    if in_dispute(refund):
+        raise errors.refund_disputed()
+    detail = {"amount": str(Money(refund.amount_minor, refund.currency))}
+    detail |= {"out_of": out_of} if out_of == "bank" else {}
+    audit(actor=clerk, act="refund_confirm", subject=f"order:{order.code}", detail=detail, now=now)
+    by = posting.BY_TRANSFER if out_of == "bank" else posting.BY_HAND
+    return refund_settle(refund=refund, status=RefundStatus("succeeded", f"{by}{clerk.pk}"), now=now)

@@ -27,6 +27,10 @@ DISPUTE_LOOK = timedelta(hours=6)
 STRANGER_GRACE = timedelta(minutes=10)
 STRANGER_LOOK = timedelta(seconds=15)
 
+# How the reference of a refund begins that a person gave, and of one that the payer has by a dispute. What a person
+# gave is cash out of the till, or a transfer.
+BY_HAND, BY_DISPUTE = "clerk:", "dispute:"
+BY_TRANSFER = f"{BY_HAND}bank:"
 # Why an order failed whose card had paid too much.
 CARD_LIMIT = "card_limit"
 # What a bank says of a card that it will say each time.

@@ -10,7 +10,7 @@ from lineaviva.keeper.activation.queries import activation_of
 from lineaviva.keeper.books import vat
 from lineaviva.keeper.orders.models import ProductOrder
 from lineaviva.keeper.payments.models import Refund
-from lineaviva.keeper.payments.posting import BY_HAND, reference_shown
+from lineaviva.keeper.payments.posting import reference_shown, way_back
 from lineaviva.keeper.payments.queries import paying_attempt
 from lineaviva.keeper.receipts.models import Receipt
 
@@ -127,7 +127,7 @@ def freeze_credit(receipt: Receipt, refund: Refund, *, issuer: str) -> CreditFac
         amount_minor=refund.amount_minor,
         total_minor=facts["total_minor"],
         currency=refund.currency,
-        payment_method="cash" if refund.provider_ref.startswith(BY_HAND) else facts["payment_method"],
+        payment_method=way_back(refund, refund.attempt),
         refund_reference=reference_shown(refund),
         refunded_at=refund.finished_at.isoformat() if refund.finished_at else None,
         receipt=receipt.full_number,

@@ -174,6 +174,7 @@ def method(name: str) -> str:
     words = {
         **{"stripe": _("Card"), "cash": _("Cash at the counter"), "paypal": "PayPal"},
         **{"wallet": _("Prepaid balance"), "account": _("Owner's account at the operator")},
+        "transfer": _("Bank transfer"),
     }
     return words.get(name, name)
 

@@ -6,7 +6,8 @@ day waits for cash that is being taken, and cash that comes after it finds the t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -22,10 +23,10 @@ from lineaviva.keeper.orders.queries import order_by_code
 from lineaviva.keeper.payments.actions import cash_confirm
 from lineaviva.keeper.payments.models import PaymentAttempt, Refund
 from lineaviva.keeper.payments.queries import paying_attempt
-from lineaviva.keeper.payments.refunding import refund_confirm
+from lineaviva.keeper.payments.refunding import WayOut, refund_confirm
 from lineaviva.keeper.till import errors, rules
 from lineaviva.keeper.till.models import CashTaken, TillDay
-from lineaviva.keeper.till.queries import NAME, days_kept, expected_cash
+from lineaviva.keeper.till.queries import NAME, back_of, days_kept, expected_cash
 from lineaviva.kernel import agenda
 from lineaviva.kernel.money import Money
 
@@ -123,6 +124,8 @@ def _amounts(**amounts: Money) -> None:
     for field, money in amounts.items():
         if money.currency != "EUR" or money.minor < 0:
             raise errors.amount_negative(field)
+        if money.minor > rules.MOST_MINOR:
+            raise errors.amount_too_large(field)
 
 
 def _differs(counted: Money, has_to_be: Money, seen: Money | None, *, reason: str, needed: bool = True) -> Money:
@@ -163,8 +166,7 @@ def cash_take(*, code: str, clerk: User, given: Money | None = None, now: dateti
     total = Money(order.total_minor, order.currency)
     handed = total if given is None else given
     change = rules.change(total, handed)
-    if day is None and days_kept():
-        raise errors.till_closed()
+    _require_open(day)
     order = cash_confirm(code=code, clerk=clerk, now=now)
     CashTaken.objects.create(
         attempt=PaymentAttempt.objects.get(order=order, state="succeeded", surplus=False),
@@ -179,15 +181,35 @@ def cash_take(*, code: str, clerk: User, given: Money | None = None, now: dateti
 
 
 @transaction.atomic
-def cash_return(*, code: str, clerk: User, now: datetime) -> Refund:
-    """A clerk has given an order's money back out of the till; the second time is quiet.
+def cash_return(*, code: str, clerk: User, out_of: WayOut = "till", now: datetime) -> Refund:
+    """A clerk has given an order's money back out of the till, or operations `out_of` the bank; the second time is
+    quiet.
 
     Raises Conflict (till_closed), and what `refund_confirm` raises.
     """
     require_role(clerk, Role.CLERK, Role.OPERATIONS)
-    if _day_open() is None and days_kept():
+    day = _day_open()
+    order = agenda.locked(ProductOrder, order_by_code(code).pk)
+    if out_of == "till" and back_of(order) is not None:
+        _require_open(day)
+    return refund_confirm(code=code, clerk=clerk, out_of=out_of, now=now)
+
+
+@contextmanager
+def till_held() -> Iterator[Callable[[], None]]:
+    """One transaction in which the day is not closed. What it gives is called where cash came or went: Conflict
+    (till_closed) between two days, and then nothing of the transaction happens.
+
+    For what earlier steps sell over the counter: they know of no till.
+    """
+    with transaction.atomic():
+        day = _day_open()
+        yield lambda: _require_open(day)
+
+
+def _require_open(day: TillDay | None) -> None:
+    if day is None and days_kept():
         raise errors.till_closed()
-    return refund_confirm(code=code, clerk=clerk, now=now)
 
 
 def _day_open() -> TillDay | None:

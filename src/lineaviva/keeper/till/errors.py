@@ -31,6 +31,10 @@ def amount_negative(field: str) -> InvalidInput:
     return InvalidInput(_("Write an amount of zero or more, in EUR."), code="amount_negative", field=field)
 
 
+def amount_too_large(field: str) -> InvalidInput:
+    return InvalidInput(_("No till holds that much. Look at what you typed."), code="amount_too_large", field=field)
+
+
 def brought_too_much() -> InvalidInput:
     message = _("What was brought from the bank is in the till: it cannot be more than was counted.")
     return InvalidInput(message, code="brought_too_much", field="brought")

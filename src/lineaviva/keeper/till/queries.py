@@ -12,7 +12,7 @@ from lineaviva.keeper.books.models import Entry, Kind
 from lineaviva.keeper.books.rules import TILL
 from lineaviva.keeper.orders.models import OrderState, ProductOrder
 from lineaviva.keeper.payments.models import PaymentAttempt, Refund
-from lineaviva.keeper.payments.queries import paying_attempt
+from lineaviva.keeper.payments.queries import being_paid, in_dispute, paying_attempt
 from lineaviva.keeper.till import errors
 from lineaviva.keeper.till.models import Cancellation, CashTaken, TillDay
 from lineaviva.kernel.money import Money
@@ -89,6 +89,15 @@ def cash_of(order: ProductOrder) -> CashTaken | None:
     return CashTaken.objects.filter(attempt__order=order, attempt__surplus=False).select_related("day", "clerk").first()
 
 
+def renewed_beside(order: ProductOrder) -> list[ProductOrder]:
+    """Other orders of the line that are being paid, or paid, or became active since this one was placed.
+
+    Whoever takes cash for this one renews the line once more, and is to ask before.
+    """
+    done = ProductOrder.objects.filter(line=order.line_id, state=OrderState.ACTIVE, active_at__gte=order.placed_at)
+    return [one for one in (*being_paid(order.line_id), *done.order_by("pk")) if one.pk != order.pk]
+
+
 def waiting_back() -> QuerySet[Refund]:
     """Cash that has to be given back and was not yet, the oldest first."""
     found = Refund.objects.filter(state=Refund.State.REQUESTED, attempt__provider="cash")
@@ -96,10 +105,14 @@ def waiting_back() -> QuerySet[Refund]:
 
 
 def back_of(order: ProductOrder) -> Refund | None:
-    """The money of this order that a clerk has to give back by hand now."""
-    by_hand = Q(attempt__provider="cash") | ~Q(stuck_reason="")
+    """The money of this order that a clerk has to give back by hand now.
+
+    Never what the payer disputes, nor what came by the owner's own account: no cash is owed for that.
+    """
+    by_hand = Q(attempt__provider="cash") | (~Q(stuck_reason="") & ~Q(attempt__provider="account"))
     found = Refund.objects.filter(by_hand, attempt__order=order, state=Refund.State.REQUESTED)
-    return found.select_related("attempt").order_by("pk").first()
+    row = found.select_related("attempt").order_by("pk").first()
+    return None if row is None or in_dispute(row) else row
 
 
 # --- cash that is called off -----------------------------------------------------------------------------------------

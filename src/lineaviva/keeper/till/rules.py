@@ -9,6 +9,8 @@ from lineaviva.kernel.money import Money
 
 # Notes and coins in cents, the largest first.
 PIECES = (50000, 20000, 10000, 5000, 2000, 1000, 500, 200, 100, 50, 20, 10, 5, 2, 1)
+# The most that a till is believed to hold: what is more is a code read into the wrong field, and postings stay.
+MOST_MINOR = 100_000_000
 _NOTES = (500, 1000, 2000, 5000, 10000)
 _MOST_PIECES = 99_999
 _HANDY = 3

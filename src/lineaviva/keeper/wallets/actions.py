@@ -85,14 +85,15 @@ def _by_staff(
 ) -> tuple[WalletMovement, bool]:
     require_role(by, Role.OPERATIONS)
     reason = " ".join(reason.split())[:200]
-    if amount.minor <= 0 or amount.currency != "EUR":
-        raise errors.amount_wrong()
+    if not 0 < amount.minor <= rules.MOST_MOVED_MINOR or amount.currency != "EUR":
+        raise errors.amount_wrong(Money(rules.MOST_MOVED_MINOR))
     if not reason:
         raise errors.reason_missing()
     if paid not in Paid.values:
         raise errors.paid_wrong()
     signed = amount if kind == Kind.CREDIT else -amount
-    name = f"staff:{user.pk}:key:{key.strip()[:80]}" if key.strip() else rules.credit_key(user.pk, signed.minor, reason)
+    key = key.strip()
+    name = rules.named_key(user.pk, key) if key else rules.credit_key(user.pk, signed.minor, reason)
     _locked(user.pk, now)  # two at once: the other one waits here, and then finds the movement
     before = WalletMovement.objects.filter(key=name).exists()
     movement = movement_write(user_id=user.pk, key=name, kind=kind, amount=signed, now=now, reason=reason, by=by)

@@ -12,10 +12,14 @@ from lineaviva.kernel.agenda import limits
 
 def guess_begin(*, user: User, address: str, now: datetime) -> None:
     """Count a PIN before anybody looks whether it is right. Raises TooManyGuesses; then it must not be looked at."""
+    taken: list[tuple[str, rules.Guesses]] = []
     for name, guesses in _buckets(user, address):
         wait = limits.take(name, per_minute=guesses.per_minute, burst=guesses.burst, now=now)
         if wait:
+            for before, its in taken:  # others behind this address were wrong: that is not this account's guess
+                limits.put_back(before, per_minute=its.per_minute, now=now)
             raise errors.TooManyGuesses(wait)
+        taken.append((name, guesses))
 
 
 def guess_right(*, user: User, address: str, now: datetime) -> None:

@@ -20,6 +20,8 @@ LIFE_MONTHS = 24
 LONGEST_LIFE = timedelta(days=3660)
 MOST_VOUCHERS = 10_000
 MOST_MINOR = 50_000  # of one voucher: whoever finds it has it
+MOST_MOVED_MINOR = 100_000_000  # by staff, in one movement: what is more is mistyped, and postings stay
+_LONGEST_NAME = 80
 _DIGITS = "0123456789"
 _SEPARATORS = re.compile(r"[\s\-–—.·_]+")
 
@@ -91,3 +93,11 @@ def credit_key(user_id: int, signed_minor: int, reason: str) -> str:
     """What makes two credits (or two debits) by staff the same one, where nobody named them apart."""
     digest = hashlib.sha256(reason.encode()).hexdigest()[:24]
     return f"staff:{user_id}:{signed_minor}:{digest}"
+
+
+def named_key(user_id: int, name: str) -> str:
+    """The same where somebody did. A long name, as a transfer's text, is kept whole by its digest: two that begin alike
+    are two.
+    """
+    digest = hashlib.sha256(name.encode()).hexdigest()[:24]
+    return f"staff:{user_id}:key:{name}" if len(name) <= _LONGEST_NAME else f"staff:{user_id}:key:{name[:50]}:{digest}"

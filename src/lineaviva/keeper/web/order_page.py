@@ -213,7 +213,9 @@ def page_of(order: ProductOrder, reader: User | None = None) -> OrderPage:
     """
     attempts = list(order.attempts.order_by("number"))
     attempt = attempts[-1] if attempts else None
-    paid = next((one for one in attempts if one.state == "succeeded"), attempt)
+    # Where money came twice it is the other one that goes back.
+    came = sorted((one for one in attempts if one.state == "succeeded"), key=lambda one: one.surplus)
+    paid = next(iter(came), attempt)
     may_go_back = order.state != "paid" or any(one.surplus for one in attempts)
     refunds = list(with_notes(refunds_of(order))) if may_go_back and paid and paid.state == "succeeded" else []
     activation = activation_of(order) if order.state not in _UNPAID else None

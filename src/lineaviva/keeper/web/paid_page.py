@@ -17,7 +17,7 @@ from lineaviva.keeper.activation.models import Activation
 from lineaviva.keeper.lines.models import Line
 from lineaviva.keeper.orders.models import ProductOrder
 from lineaviva.keeper.payments.models import AttemptState, PaymentAttempt, Refund
-from lineaviva.keeper.payments.posting import reference_shown
+from lineaviva.keeper.payments.posting import reference_shown, way_back
 from lineaviva.keeper.receipts.models import CreditNote, Receipt
 from lineaviva.keeper.receipts.paid import LONGEST, Wanted, paid_orders
 from lineaviva.keeper.web import ways
@@ -31,7 +31,7 @@ _NO_BANK = {"cash", "wallet", "account"}
 class Back:
     """Money on its way back or back. `reference` is the bank's; empty where no bank gives it back.
 
-    `note` is the credit note, where something was delivered for that money.
+    `by_hand`: a person gives it. `note` is the credit note, where something was delivered for that money.
     """
 
     amount_minor: int
@@ -40,6 +40,7 @@ class Back:
     at: datetime
     reference: str
     note: CreditNote | None = None
+    by_hand: bool = False
 
     @classmethod
     def of(cls, refund: Refund) -> Back:
@@ -52,6 +53,7 @@ class Back:
             at=refund.finished_at or refund.requested_at,
             reference="" if no_bank else reference_shown(refund),
             note=getattr(refund, "credit_note", None),
+            by_hand=way_back(refund, refund.attempt) in {"cash", "transfer"},
         )
 
 
@@ -67,6 +69,8 @@ class Paid:
     attempt: PaymentAttempt
     operator_reference: str
     refunds: list[Back] = field(default_factory=list)
+    # What came for the order in all: more than its price where it was paid twice.
+    amount_minor: int = 0
 
     @property
     def label(self) -> str:
@@ -98,7 +102,7 @@ class Paid:
     @property
     def all_back(self) -> bool:
         back = sum(one.amount_minor for one in self.refunds if one.done)
-        return back >= self.attempt.amount_minor > 0
+        return back >= self.amount_minor > 0
 
 
 def _until(dates: dict[str, str | None] | None) -> date | None:
@@ -136,11 +140,13 @@ def rows(orders: Sequence[ProductOrder]) -> list[Paid]:
     receipts = {one.order_id: one for one in Receipt.objects.filter(order__in=orders)}
     references = dict(Activation.objects.filter(order__in=orders).values_list("order", "operator_reference"))
     attempts: dict[int, PaymentAttempt] = {}
+    sums: dict[int, int] = defaultdict(int)
     came = PaymentAttempt.objects.filter(order__in=orders, state=AttemptState.SUCCEEDED).order_by("surplus", "number")
     for attempt in came:
         attempts.setdefault(attempt.order_id, attempt)
+        sums[attempt.order_id] += attempt.amount_minor
     refunds = _refunds(orders)
-    row = partial(_row, receipts=receipts, references=references, attempts=attempts, refunds=refunds)
+    row = partial(_row, receipts=receipts, references=references, attempts=attempts, refunds=refunds, sums=sums)
     return [row(order) for order in orders]
 
 
@@ -151,6 +157,7 @@ def _row(
     references: dict[int, str],
     attempts: dict[int, PaymentAttempt],
     refunds: dict[int, list[Back]],
+    sums: dict[int, int],
 ) -> Paid:
     return Paid(
         order=order,
@@ -159,6 +166,7 @@ def _row(
         attempt=attempts[order.pk],
         operator_reference=references.get(order.pk, ""),
         refunds=refunds[order.pk],
+        amount_minor=sums[order.pk],
     )
 
 

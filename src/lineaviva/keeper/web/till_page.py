@@ -56,6 +56,7 @@ def _cash(order: ProductOrder) -> dict[str, Any]:
         why_not = words.sentence(refusal) if refusal.code != "cancel_not_cash" else ""
     return {
         "cash": queries.cash_of(order),
+        "beside": queries.renewed_beside(order) if order.state == "placed" else [],
         "back": queries.back_of(order),
         "asked_one": queries.cancellation_asked_of(order),
         "may_cancel": not why_not and order.state == "paid" and _by_cash(order),

@@ -31,6 +31,6 @@ class AccountProvider(NobodyOutside):
         """Where nothing was delivered nothing was charged; what was, only who charged it can give back."""
         if ProductOrder.objects.filter(code=back.order_code, state=OrderState.ACTIVE).exists():
             command = f"lineaviva orders confirm-refund {back.order_code} --clerk E-MAIL"
-            what = f"Order {back.order_code} was charged to the owner's own account: ask there for {back.amount} back"
-            raise NeedsPerson(f"{what}, or give it back otherwise. Then confirm it: {command}")
+            what = f"Order {back.order_code} was charged to the owner's own account: ask there for {back.amount} back."
+            raise NeedsPerson(f"{what} When it is there, confirm it: {command}")
         return RefundStatus("succeeded", back.key)

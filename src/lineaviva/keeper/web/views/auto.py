@@ -57,6 +57,7 @@ def auto(request: HttpRequest, line_id: int) -> HttpResponse:
         "card_off": found is not None and found.method.state != SavedMethod.State.ACTIVE,
         "form": form,
         "savers": auto_page.savers_of(),
+        "paypal": "paypal" in savers(),
     }
     return render(request, "web/auto.html", facts, status=400 if form.errors else 200)
 

@@ -67,7 +67,7 @@ def _return(code: str, clerk: User, _sent: Mapping[str, str], now: datetime) -> 
 
 
 def _cancel(code: str, clerk: User, sent: Mapping[str, str], now: datetime) -> str:
-    cancellation_ask(code=code, by=clerk, reason=sent.get("reason", ""), now=now)
+    cancellation_ask(code=code, by=clerk, reason=sent.get("reason", "").replace("\x00", " "), now=now)
     return _("A second person has to agree now. Until then nothing changes.")
 
 

@@ -48,7 +48,8 @@ def day(request: HttpRequest) -> HttpResponse:
             messages.error(request, words.sentence(wrong))
     facts = {
         **{"form": form, "day": found, "differs": _differs(wrong)},
-        **{"taken": list(queries.taken_on(found)[:_CASH_SHOWN]) if found else [], "stayed": _stayed()},
+        **(_taken(found) if found else {}),
+        "stayed": _stayed(),
         **{"days": list(queries.days().exclude(closed_at=None)[:_DAYS_SHOWN])},
     }
     status = wrong.status if wrong else 400 if form.errors else 200
@@ -114,10 +115,16 @@ def day_closed(request: HttpRequest, day_id: int) -> HttpResponse:
     if found.is_open:
         return redirect("till")
     facts = {
-        **{"day": found, "sums": queries.sums_of(found), "taken": list(queries.taken_on(found)[:_CASH_SHOWN])},
+        **{"day": found, "sums": queries.sums_of(found), **_taken(found)},
         **{"difference": found.difference, "left": found.left, "pieces": _pieces(found)},
     }
     return render(request, "web/counter_day_closed.html", facts)
+
+
+def _taken(day: TillDay) -> dict[str, Any]:
+    rows = queries.taken_on(day)
+    shown = list(rows[:_CASH_SHOWN])
+    return {"taken": shown, "taken_in_all": rows.count() if len(shown) == _CASH_SHOWN else len(shown)}
 
 
 def _pieces(day: TillDay) -> list[tuple[int, int, int]]:
