@@ -10,11 +10,9 @@ import pytest
 from lineaviva.keeper.orders.actions import order_cancel, order_fail
 from lineaviva.keeper.orders.models import ProductOrder
 from lineaviva.keeper.payments.models import InboxEvent, Refund
-from lineaviva.keeper.payments.ports import Bill, Urls, provider
 from lineaviva.keeper.payments.queries import money_balance, paying_attempt
 from lineaviva.keeper.payments.refunding import refund_confirm, refund_request
 from lineaviva.keeper.payments.returning import urls_of
-from lineaviva.kernel.money import Money
 from lineaviva.sandbox import person
 from tests import factories
 from tests.keeper.payments.conftest import Till, balance, busy, state
@@ -47,17 +45,6 @@ def test_approved_it_is_collected_as_soon_as_paypal_tells(till: Till) -> None:
     assert (charge["id"], charge["order"], charge["key"]) == (attempt.charge_ref, order.code, attempt.idempotency_key)
     assert len(attempt.card_fingerprint) == 64
     assert money_balance() == balance(collected=500, held=500)
-
-
-def test_what_another_program_sells_on_the_same_account_is_not_collected(till: Till) -> None:
-    page = f"{till.shop.url}/healthz"
-    facts = {"language": "it", "title": "A book", "detail": "1", "email": "anna@example.org"}
-    bill = Bill("shop-17", "SHOP17", Money(500), expires_at=till.clock.now() + timedelta(hours=1), **facts)
-    person.approve(provider("paypal").begin(bill, Urls(page, page)).redirect_url, payer="webhook_twice")
-    till.told("CHECKOUT.ORDER.APPROVED", times=2)
-    till.look()
-    assert InboxEvent.objects.get().state == "ignored"
-    assert till.bank.money()["charges"] == []
 
 
 def test_never_told_it_is_found_by_asking(till: Till) -> None:
