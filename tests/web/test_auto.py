@@ -72,13 +72,13 @@ def test_where_nobody_keeps_cards_it_is_not_offered(home: World, page: Client, s
 
 def test_it_is_switched_on_and_says_what_will_happen(home: World, page: Client) -> None:
     text = words(page.get(path(home)))
-    assert "I agree that Lineaviva charges this card for this line" in text
+    assert "I agree that Lineaviva charges what I chose above for this line" in text
     assert "What will happen next" not in text
 
     response = agree(page, home)
     assert (response.status_code, response.headers["Location"]) == (302, path(home))
     auto = AutoRenewal.objects.get()
-    assert (auto.line, auto.payer, auto.method, auto.words) == (home.line, home.anna, home.card, "auto-1")
+    assert (auto.line, auto.payer, auto.method, auto.words) == (home.line, home.anna, home.card, "auto-2")
     assert (auto.ceiling_minor, auto.lead_days) == (1000, 7)
 
     home.work()
@@ -136,6 +136,7 @@ def test_it_is_the_business_of_who_pays(home: World, page: Client, browser: Brow
     text = words(theirs.get(path(home)))
     assert "What will happen next" in text
     assert "anna@example.org" in text
+    assert "4242" not in text, "whose card it is, nobody else sees"
     assert "Stop it" not in text
     assert agree(theirs, home, do="change", ceiling="99.00").status_code == 400
     assert theirs.post(path(home), {"do": "stop"}).status_code == 403
@@ -225,11 +226,37 @@ def test_a_card_that_works_no_more_is_seen(home: World, page: Client) -> None:
 def test_stopped_while_it_is_charged_the_page_says_that_this_goes_on(home: World, page: Client) -> None:
     agree(page, home)
     home.work()
-    AutoRun.objects.update(state="charging", order=orders.order(line=home.line, now=home.clock.now()))
+    now = home.clock.now()
+    order = orders.order(line=home.line, now=now)
+    AutoRun.objects.update(state="charging", order=order)
+    key = {"number": 1, "provider": "cards", "idempotency_key": f"pay:{order.code}:1", "amount_minor": 500}
+    order.attempts.create(saved=home.card, created_at=now, expires_at=now + timedelta(hours=1), **key)
     going = "This time's charge has begun and goes on. After that nothing more is charged by itself."
     assert going in words(page.post(path(home), {"do": "stop"}, follow=True)).replace("’", "'")
     link = stop_link(auto=AutoRenewal.objects.get(), now=home.clock.now())
     assert going in words(page.get(link)).replace("’", "'")
+
+
+def test_where_the_bank_waits_for_the_holder_the_page_leads_to_the_order(home: World, page: Client) -> None:
+    agree(page, home)
+    home.bank.answers = ["not_confirmed"]
+    home.days(date(2027, 3, 20), date(2027, 3, 24))
+    seen = page.get(path(home))
+    text = words(seen)
+    assert "The payment was not confirmed with your bank. Nothing was charged." in text
+    assert f"/orders/{AutoRun.objects.get().order.code}/" in seen.content.decode()  # type: ignore[union-attr]
+    assert "We charge" not in text
+    assert "we try once more" not in text
+    assert "Stopped. Nothing more is charged by itself." in words(page.post(path(home), {"do": "stop"}, follow=True))
+
+
+def test_a_price_above_the_ceiling_is_not_said_to_be_charged(home: World, page: Client) -> None:
+    agree(page, home)
+    home.work()
+    Offering.objects.update(price_minor=1500)
+    text = words(page.get(path(home)))
+    assert "It costs €15.00; you allow at most €10.00. As long as that is so, nothing is charged." in text
+    assert "We charge" not in text
 
 
 # --- a card that is kept with a payment -----------------------------------------------------------------------------
@@ -326,7 +353,7 @@ def test_a_card_is_removed(home: World, page: Client) -> None:
     agree(page, home)
     assert "Renews: Mamma" in words(page.get("/settings/"))
     text = words(page.post(f"/settings/cards/{home.card.pk}/remove/", follow=True))
-    assert "The card is removed and will not be charged any more." in text
+    assert "Removed. It will not be charged any more." in text
     home.card.refresh_from_db()
     assert home.card.state == "removing"
     assert page.post(f"/settings/cards/{home.card.pk}/remove/").status_code == 404

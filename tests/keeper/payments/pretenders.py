@@ -170,6 +170,10 @@ class Approvals(_Provider):
             self._collect(payment)
         return payment.status()
 
+    @call
+    def seen(self, reference: str) -> Status:
+        return world().at(reference).status()
+
     def _collect(self, payment: Payment) -> None:
         if world().card == "pays":
             world().pay(payment)

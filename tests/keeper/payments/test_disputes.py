@@ -453,6 +453,20 @@ def test_somebody_elses_dispute_does_not_matter(court: Court) -> None:
     assert queries.method_disputed(SavedMethod.objects.get(method_ref="pm_1")) is False
 
 
+def test_a_card_that_its_payer_typed_themselves_is_not_charged_by_itself_either(court: Court) -> None:
+    method, other, purse = saved(court), saved(court, method_ref="pm_2", key="save:2"), court.paid()
+    SavedMethod.objects.filter(pk=method.pk).update(card_fingerprint="f" * 64)
+    PaymentAttempt.objects.filter(pk=purse.attempt.pk).update(card_fingerprint="f" * 64)
+    court.opened(purse)
+    court.decides("lost")
+    court.tells(event="evt_2")
+    assert list(SavedMethod.objects.order_by("pk").values_list("state", "reason")) == [
+        ("broken", "disputed"),
+        ("active", ""),
+    ]
+    assert state(other) == "active"  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(("end", "after"), [("won", "active"), ("closed", "active"), ("lost", "broken")])
 def test_a_card_whose_charge_was_taken_back_is_not_charged_again(court: Court, end: DisputeState, after: str) -> None:
     method, purse = saved(court), court.paid()

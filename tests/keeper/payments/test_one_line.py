@@ -99,10 +99,6 @@ def _given_back(first: ProductOrder, now: datetime) -> None:
     refund_request(attempt=attempt, reason="refused", now=now)
 
 
-def _in_a_shop(first: ProductOrder, now: datetime) -> None:
-    begin(first, way="cash")
-
-
 def _cancelled(first: ProductOrder, now: datetime) -> None:
     begin(first)
     order_cancel(order=first, by=None, now=now)
@@ -116,7 +112,7 @@ def _not_begun(first: ProductOrder, now: datetime) -> None:
     pass
 
 
-@pytest.mark.parametrize("before", [_declined, _given_back, _in_a_shop, _cancelled, _of_another_line, _not_begun])
+@pytest.mark.parametrize("before", [_declined, _given_back, _cancelled, _of_another_line, _not_begun])
 def test_what_is_in_nobodys_way(
     before: Callable[[ProductOrder, datetime], None], line: Line, bo: User, now: datetime
 ) -> None:
@@ -124,6 +120,13 @@ def test_what_is_in_nobodys_way(
     before(first, now)
     assert begin(second).state == "open"
     assert posting.disagreement() == []
+
+
+def test_cash_that_a_shop_waits_for_is_told_of(line: Line, bo: User) -> None:
+    first, second = order(line=line), order(line=line, by=bo)
+    begin(first, way="cash")
+    assert [one.in_shop for one in refused(second, first).orders] == [True]  # type: ignore[attr-defined]
+    assert begin(second, beside=[first.code]).state == "open"
 
 
 def test_cash_that_was_taken_is_told_of_and_cash_is_not_refused(line: Line, bo: User, now: datetime) -> None:

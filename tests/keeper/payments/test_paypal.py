@@ -285,6 +285,12 @@ def test_an_invoice_that_was_collected_before_needs_a_person(paypal: Canned) -> 
     assert "5O1" in what.value.what
 
 
+def test_who_only_looks_collects_nothing(paypal: Canned) -> None:
+    paypal.answer(200, order("APPROVED"))
+    assert PayPalProvider().seen("5O1").state == "open"
+    assert paypal.calls == [("GET", "/v2/checkout/orders/5O1")]
+
+
 def test_what_we_have_closed_is_not_collected(paypal: Canned) -> None:
     paypal.answer(200, order("APPROVED", intent="AUTHORIZE"))
     assert PayPalProvider().fetch("5O1").state == "expired"

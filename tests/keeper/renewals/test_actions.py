@@ -10,7 +10,7 @@ from lineaviva.keeper.accounts.models import AuditEntry
 from lineaviva.keeper.lines.actions import line_remove, line_share
 from lineaviva.keeper.renewals.actions import auto_change, auto_stop
 from lineaviva.keeper.renewals.links import LIFE, stop_link, stop_link_read
-from lineaviva.keeper.renewals.models import AutoEvent, AutoRenewal
+from lineaviva.keeper.renewals.models import AutoEvent, AutoMessage, AutoRenewal
 from lineaviva.keeper.renewals.queries import auto_for, auto_of, autos_for, what_next
 from lineaviva.kernel.errors import Conflict, InvalidInput, LineavivaError, NotAllowed, NotFound
 from lineaviva.kernel.money import Money
@@ -118,11 +118,14 @@ def test_who_may_stop_it(world: World) -> None:
 
 def test_a_line_that_is_removed_is_not_renewed(world: World) -> None:
     auto = world.on()
+    world.work()
     line_remove(line=world.line, by=world.anna, now=world.clock.now())
     world.at(3, 1)
     auto.refresh_from_db()
     assert (auto.state, auto.off_reason) == ("off", "line_removed")
     assert AutoEvent.objects.filter(kind="off").count() == 1
+    world.work()
+    assert list(AutoMessage.objects.values_list("kind", "state")) == [("off", "sent")]
 
 
 def test_it_is_seen_by_who_pays_and_by_the_lines_holder(world: World) -> None:

@@ -12,6 +12,7 @@ from lineaviva.keeper.lines.actions import line_tell
 from lineaviva.keeper.orders.models import ProductOrder
 from lineaviva.keeper.payments.actions import payment_begin
 from lineaviva.keeper.payments.models import PaymentAttempt, SavedMethod
+from lineaviva.keeper.payments.ports import Status
 from lineaviva.keeper.payments.queries import money_balance
 from lineaviva.keeper.renewals.actions import auto_change, auto_stop
 from lineaviva.keeper.renewals.models import AutoEvent, AutoMessage, AutoRun
@@ -21,7 +22,7 @@ from lineaviva.kernel.money import Money
 from tests import factories
 from tests.keeper.orders import factories as orders
 from tests.keeper.payments.test_begin import Killed, kill_in
-from tests.keeper.renewals.conftest import Operator, World
+from tests.keeper.renewals.conftest import Keeping, Operator, World
 
 EUR5 = Money(500)
 
@@ -202,7 +203,7 @@ def test_stopped_after_it_was_ordered_and_before_it_is_charged(world: World, mon
     world.days(day(3, 24), day(3, 28))
     assert world.states() == [("skipped", "stopped")]
     assert world.bank.asked == []
-    assert ProductOrder.objects.get().state == "expired"
+    assert ProductOrder.objects.get().state == "cancelled", "nobody can charge it any more"
 
 
 def test_stopped_after_the_charge_the_renewal_goes_on(world: World) -> None:
@@ -236,6 +237,56 @@ def test_a_removed_card_is_not_charged_and_another_one_is(world: World) -> None:
     assert sent() == [("skipped", 1), ("notice", 1), ("renewed", 1)]
 
 
+def test_only_who_stops_it_themselves_hears_nothing(world: World) -> None:
+    auto = world.on()
+    world.days(day(3, 20), day(3, 22))
+    auto_stop(auto=auto, by=factories.clerk(), reason="phone", now=world.clock.now())
+    world.days(day(3, 23), day(3, 25))
+    assert (world.states(), world.bank.asked) == ([("stopped", "")], [])
+    assert sent() == [("notice", 1), ("off", 1)]
+    assert world.said()[-1].endswith("il rinnovo automatico è disattivato")
+
+
+def test_a_charge_that_fails_after_it_was_stopped_is_not_tried_again_and_nothing_is_said_to_stay_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auto = world.on()
+    world.anna.language = "en"
+    world.anna.save()
+    world.days(day(3, 20), day(3, 23))
+    world.bank.answers = ["insufficient_funds"]
+    real = Keeping.charge
+
+    def thinking(self: Keeping, *facts: Any) -> Any:
+        auto_stop(auto=auto, by=world.anna, reason="page", now=world.clock.now())
+        return real(self, *facts)
+
+    monkeypatch.setattr(Keeping, "charge", thinking)
+    world.days(day(3, 24), day(3, 30))
+    assert (world.states(), len(world.bank.asked)) == ([("failed", "insufficient_funds")], 1)
+    assert sent() == [("notice", 1), ("failed", 1)]
+    [body] = [one.body for one in mail.outbox if "could not be renewed by itself" in one.body]
+    assert "Automatic renewal is switched off for this line." in body
+    assert "stays on" not in body
+
+
+def test_a_bank_that_does_not_answer_for_hours_is_said_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.on()
+    world.days(day(3, 20), day(3, 23))
+    monkeypatch.setattr(Keeping, "_paid", lambda self, bill: Status("processing", key=bill.key))
+    for hour in (9, 12, 14):
+        world.at(3, 24, hour, 1)
+    assert sent() == [("notice", 1)]
+    for hour in (15, 16, 20):
+        world.at(3, 24, hour, 2)
+    assert (world.states(), sent()) == ([("charging", "unanswered")], [("notice", 1), ("late", 1)])
+    [key] = world.bank.told
+    world.bank.told[key] = Status("succeeded", EUR5, charge_ref="ch_1", key=key)
+    world.days(day(3, 25), day(3, 25))
+    assert world.states()[0] == ("done", "")
+    assert sent() == [("notice", 1), ("late", 1), ("renewed", 1)]
+
+
 # --- the ceiling ----------------------------------------------------------------------------------------------------
 
 
@@ -255,6 +306,30 @@ def test_a_higher_ceiling_brings_it_back(world: World) -> None:
     world.days(day(3, 24), day(3, 30))
     assert world.states()[0] == ("done", "")
     assert list(world.bank.charged.values()) == [500]
+
+
+def test_a_change_brings_no_date_back_that_is_over(world: World) -> None:
+    auto = world.on(ceiling=499)
+    world.days(day(3, 20), day(3, 23))
+    line_tell(line=world.line, kind="topup", on=day(3, 23), by=world.anna, now=world.clock.now())
+    world.days(day(4, 5), day(4, 6))
+    before = sent()
+    auto_change(auto=auto, by=world.anna, ceiling=EUR5, now=world.clock.now())
+    world.days(day(4, 7), day(4, 8))
+    assert (world.states()[0], sent()) == (("skipped", "over_ceiling"), before)
+
+
+def test_who_allows_less_after_it_was_ordered_is_not_charged_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auto = world.on()
+    world.days(day(3, 20), day(3, 23))
+    kill_in(monkeypatch, f"{RENEWALS}.agenda.payment_charge", after=False)
+    with pytest.raises(Killed):
+        world.at(3, 24)
+    auto_change(auto=auto, by=world.anna, ceiling=Money(499), now=world.clock.now())
+    world.days(day(3, 24), day(3, 27))
+    assert (world.states(), world.bank.asked) == ([("skipped", "over_ceiling")], [])
 
 
 def test_a_price_that_rose_after_the_notice_is_announced_anew(world: World) -> None:
@@ -405,6 +480,9 @@ def test_nobody_is_charged_who_was_not_told_two_days_before(world: World, monkey
         assert (world.states()[0][0], world.bank.asked) == ("announced", [])
     world.days(day(3, 26), day(3, 27))
     assert (world.states()[0][0], world.bank.asked) == ("announced", [])
+    assert "28 marzo 2027" in mail.outbox[-1].subject, (
+        "the day on which it is charged, and not the one that was planned"
+    )
     world.days(day(3, 28), day(3, 28))
     assert world.states()[0] == ("done", "")
     assert world.clock.now() - world.run().auto.on_at > timedelta(days=100)

@@ -249,26 +249,32 @@ LATER = [Step("retry", date(2027, 2, day), EUR5) for day in (9, 11, 13)]
 END = Step("deadline", date(2027, 2, 15))
 
 
+def charge_on(day: int) -> Step:
+    return Step("charge", date(2027, 2, day), EUR5)
+
+
 @pytest.mark.parametrize(
-    ("state", "today", "tried", "expected"),
+    ("state", "today", "charge", "expected"),
     [
-        pytest.param(
-            "planned",
-            date(2027, 1, 1),
-            0,
-            [Step("notice", date(2027, 2, 6)), CHARGE, *LATER, END],
-            id="all is to come",
-        ),
-        pytest.param("announced", date(2027, 2, 7), 0, [CHARGE, *LATER, END], id="told"),
-        pytest.param("announced", date(2027, 2, 9), 1, [*LATER, END], id="failed once"),
-        pytest.param("announced", date(2027, 2, 10), 2, [*LATER[1:], END], id="failed twice"),
-        pytest.param("announced", date(2027, 2, 14), 4, [END], id="failed each time"),
-        pytest.param("done", date(2027, 2, 9), 0, [], id="done"),
-        pytest.param("stopped", date(2027, 2, 7), 0, [], id="stopped"),
+        pytest.param("planned", 1, 8, [Step("notice", date(2027, 2, 6)), CHARGE, *LATER, END], id="all is to come"),
+        pytest.param("announced", 7, 8, [CHARGE, *LATER, END], id="told"),
+        pytest.param("announced", 8, 9, [charge_on(9), *LATER[1:], END], id="failed once"),
+        pytest.param("announced", 10, 11, [charge_on(11), *LATER[2:], END], id="failed twice"),
+        pytest.param("announced", 12, 8, [charge_on(12), *LATER[2:], END], id="it waits for another payer"),
+        pytest.param("announced", 14, None, [END], id="no time any more"),
+        pytest.param("charging", 9, 9, [*LATER[1:], END], id="it is being paid"),
+        pytest.param("done", 9, 8, [], id="done"),
+        pytest.param("stopped", 7, 8, [], id="stopped"),
     ],
 )
-def test_what_will_happen_next(state: str, today: date, tried: int, expected: list[Step]) -> None:
-    assert rules.steps(PLAN, state=state, amount=EUR5, today=today, tried=tried) == expected
+def test_what_will_happen_next(state: str, today: int, charge: int | None, expected: list[Step]) -> None:
+    on = charge and date(2027, 2, charge)
+    assert rules.steps(PLAN, state=state, amount=EUR5, today=date(2027, 2, today), charge_on=on) == expected
+
+
+def test_where_the_bank_waits_for_the_holder_no_charge_is_to_come() -> None:
+    today = date(2027, 2, 8)
+    assert rules.steps(PLAN, state="charging", amount=EUR5, today=today, charge_on=today, again=False) == [END]
 
 
 def test_what_may_become_of_a_run() -> None:

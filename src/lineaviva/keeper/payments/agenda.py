@@ -18,6 +18,7 @@ from lineaviva.keeper.payments.actions import (
 from lineaviva.keeper.payments.models import AttemptState, Dispute, InboxEvent, PaymentAttempt, Refund, SavedMethod
 from lineaviva.keeper.payments.ports import (
     AtOnce,
+    Looker,
     RefundStatus,
     Return,
     SaveStatus,
@@ -165,13 +166,14 @@ def inbox_look(row: InboxEvent, now: datetime) -> agenda.Outcome:
         return agenda.rest(**handled)
     if attempt is not None and attempt.state == AttemptState.SUCCEEDED:
         return agenda.rest(**handled)  # the payer's browser was faster; no news changes what is paid
-    status = _fetch(row)
+    status = _seen(row)
     attempt = attempt or PaymentAttempt.objects.filter(provider=row.source, idempotency_key=status.key).first()
     if attempt is None:
         return _stranger(row, status, now)
     if attempt.provider_ref in {"", row.reference}:
         _attach(attempt, row.reference)
     payment_settle(attempt=attempt, status=status, now=now)
+    _wake_open(attempt, now)  # only its own step collects
     return agenda.rest(**handled)
 
 
@@ -190,9 +192,10 @@ def _dispute_told(row: InboxEvent, now: datetime) -> str:
     return InboxEvent.State.IGNORED
 
 
-def _fetch(row: InboxEvent) -> Status:
+def _seen(row: InboxEvent) -> Status:
+    port = provider(row.source)
     try:
-        return provider(row.source).fetch(row.reference)
+        return port.seen(row.reference) if isinstance(port, Looker) else port.fetch(row.reference)
     except Permanent:
         return Status("expired")  # signed, but about nothing that the provider has
 

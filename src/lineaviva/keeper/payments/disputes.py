@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from lineaviva.keeper.payments import reconciling
+from lineaviva.keeper.payments.keeping import keep_key
 from lineaviva.keeper.payments.models import Dispute, PaymentAttempt, Refund, SavedMethod
 from lineaviva.keeper.payments.ports import DisputeStatus, disputing
 from lineaviva.keeper.payments.refunding import attempt_locked
@@ -31,7 +32,8 @@ _BY_NAME = "By its name there: lineaviva orders disputes"
 def dispute_heard(*, provider: str, status: DisputeStatus, now: datetime) -> Dispute:
     """Write what the provider says of a dispute, and post what it moved; the same news again changes nothing.
 
-    Where it is lost the card that was charged is not charged again; once it is decided a refund that waited goes on.
+    Where it is lost the card that paid is not charged again, however it was saved; once it is decided a refund that
+    waited goes on.
     """
     attempt = _attempt_of(provider, status)
     if attempt is not None:  # whoever asks for a refund at this moment waits, and then sees the dispute
@@ -70,8 +72,12 @@ def _attempt_of(name: str, status: DisputeStatus) -> PaymentAttempt | None:
 
 def _decided(row: Dispute, attempt: PaymentAttempt, now: datetime) -> None:
     if row.state == Dispute.State.LOST:
+        same = Q(attempts=attempt) | Q(key=keep_key(attempt))
+        if attempt.card_fingerprint:
+            same |= Q(provider=attempt.provider, card_fingerprint=attempt.card_fingerprint)
         broken = {"state": SavedMethod.State.BROKEN, "reason": "disputed"}
-        SavedMethod.objects.filter(attempts=attempt, state=SavedMethod.State.ACTIVE).update(**broken)
+        theirs = SavedMethod.objects.filter(same, state=SavedMethod.State.ACTIVE).values_list("pk", flat=True)
+        SavedMethod.objects.filter(pk__in=list(theirs)).update(**broken)
     agenda.wake(Refund.objects.filter(attempt=attempt, state=Refund.State.REQUESTED), now)
 
 

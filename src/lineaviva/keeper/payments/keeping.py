@@ -24,7 +24,7 @@ def keep_ask(*, attempt: PaymentAttempt, words: str, now: datetime) -> SavedMeth
         holder_id=attempt.order.placed_by_id,
         provider=attempt.provider,
         state=State.ASKED,
-        key=_key(attempt),
+        key=keep_key(attempt),
         words=words,
         consented_at=now,
         expires_at=attempt.expires_at,
@@ -33,7 +33,7 @@ def keep_ask(*, attempt: PaymentAttempt, words: str, now: datetime) -> SavedMeth
 
 def keep_words(attempt: PaymentAttempt) -> str:
     """Which version was agreed to; "" where the card is not to be kept."""
-    found = SavedMethod.objects.filter(key=_key(attempt)).values_list("words", flat=True).first()
+    found = SavedMethod.objects.filter(key=keep_key(attempt)).values_list("words", flat=True).first()
     return found or ""
 
 
@@ -42,8 +42,8 @@ def keep_end(*, attempt: PaymentAttempt, card: Card | None, now: datetime) -> No
 
     Money that comes late still brings its card.
     """
-    asked = SavedMethod.objects.select_for_update().filter(key=_key(attempt), state__in=(State.ASKED, State.GIVEN_UP))
-    method = asked.first()
+    mine = SavedMethod.objects.select_for_update().filter(key=keep_key(attempt))
+    method = mine.filter(state__in=(State.ASKED, State.GIVEN_UP)).first()
     if method is None:
         return
     kept = attempt.state == AttemptState.SUCCEEDED and card is not None
@@ -63,5 +63,6 @@ def card_facts(provider: str, card: Card) -> dict[str, Any]:
     return {"card_fingerprint": screening.fingerprint(provider, facts.pop("fingerprint")), **facts}
 
 
-def _key(attempt: PaymentAttempt) -> str:
+def keep_key(attempt: PaymentAttempt) -> str:
+    """Of the row of the card that is kept with this payment."""
     return f"keep:{attempt.idempotency_key}"

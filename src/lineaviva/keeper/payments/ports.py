@@ -259,6 +259,15 @@ class PaymentProvider(Protocol):
 
 
 @runtime_checkable
+class Looker(Protocol):
+    """What a PaymentProvider speaks, too, whose `fetch` collects what the payer has approved."""
+
+    def seen(self, reference: str) -> Status:
+        """How it stands, and nothing is collected: of what may be another program's, or is given up here."""
+        ...
+
+
+@runtime_checkable
 class DisputeTeller(Protocol):
     """What a PaymentProvider speaks, too, where payers can have their money taken back."""
 

@@ -32,17 +32,18 @@ def open_attempt(order: ProductOrder) -> PaymentAttempt | None:
 
 
 def being_paid(line_id: int) -> QuerySet[ProductOrder]:
-    """The line's orders that are being paid outside at this moment, or are paid and not active yet, the oldest first.
+    """The line's orders that are being paid at this moment, or are paid and not active yet, the oldest first.
 
-    `by_itself` says of each whether automatic renewal pays it.
+    `by_itself` says of each whether automatic renewal pays it, `in_shop` whether a shop waits for its cash.
     """
     attempts = PaymentAttempt.objects.filter(
         order=OuterRef("pk"), state__in=(AttemptState.OPEN, AttemptState.SUCCEEDED)
     )
-    open_outside = attempts.filter(state=AttemptState.OPEN).exclude(provider="cash")
+    begun = attempts.filter(state=AttemptState.OPEN)
     rows = ProductOrder.objects.filter(line=line_id, state__in=(OrderState.PLACED, OrderState.PAID))
-    mine = rows.filter(Q(state=OrderState.PAID) | Exists(open_outside)).select_related("placed_by")
-    return mine.annotate(by_itself=Exists(attempts.filter(saved__isnull=False))).order_by("pk")
+    mine = rows.filter(Q(state=OrderState.PAID) | Exists(begun)).select_related("placed_by")
+    told = {"by_itself": Exists(attempts.filter(saved__isnull=False)), "in_shop": Exists(begun.filter(provider="cash"))}
+    return mine.annotate(**told).order_by("pk")
 
 
 def refunds_of(order: ProductOrder) -> QuerySet[Refund]:

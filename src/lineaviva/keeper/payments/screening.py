@@ -150,7 +150,8 @@ def line_hold(*, order: ProductOrder, provider: str, beside: Collection[str]) ->
     """Nobody else begins to pay for the order's line until the transaction ends.
 
     Raises LineBeingRenewed where another order of the line, which `beside` does not name, is being paid or is paid and
-    not active yet. Who is to pay in a shop is seen there by a person, and pays later.
+    not active yet; cash that a shop waits for counts, since it may be handed over at any minute. Who asks for a code to
+    pay by in a shop pays later.
     """
     agenda.locked(Line, order.line_id)
     if provider == "cash":

@@ -17,16 +17,23 @@ from lineaviva.keeper.accounts.models import User
 from lineaviva.keeper.accounts.queries import has_role
 from lineaviva.keeper.lines.models import Line
 from lineaviva.keeper.lines.queries import require_right
+from lineaviva.keeper.orders.actions import order_cancel
+from lineaviva.keeper.orders.models import OrderState, ProductOrder
 from lineaviva.keeper.orders.queries import STAFF
 from lineaviva.keeper.payments.errors import method_unknown, method_unusable
-from lineaviva.keeper.payments.models import SavedMethod
+from lineaviva.keeper.payments.models import AttemptState, SavedMethod
 from lineaviva.keeper.renewals import errors, rules
-from lineaviva.keeper.renewals.models import AutoEvent, AutoRenewal, AutoRun
+from lineaviva.keeper.renewals.models import AutoEvent, AutoMessage, AutoRenewal, AutoRun
+from lineaviva.keeper.renewals.queries import is_charging
+from lineaviva.keeper.renewals.saying import say
 from lineaviva.kernel import agenda
+from lineaviva.kernel.clock import rome_date
 from lineaviva.kernel.money import Money
 
 # What was left out for these reasons is planned again when its holder changes something.
 _REOPENED = ("over_ceiling", "card", "nothing_to_buy")
+# Who stopped it knows it, or has no account any more.
+_QUIET = ("link", "account_off")
 
 
 @transaction.atomic
@@ -122,7 +129,7 @@ def auto_change(
     auto.save(update_fields=list(terms))
     note(auto, AutoEvent.Kind.CHANGED, now, by=by, **_told(auto))
     for run in runs_locked(auto, AutoRun.State.SKIPPED):
-        if run.reason in _REOPENED:
+        if run.reason in _REOPENED and run.deadline_on >= rome_date(now):
             move(run, AutoRun.State.PLANNED, now, reason="", finished_at=None, look_at=now)
     agenda.wake(auto, now)
     return auto
@@ -130,11 +137,11 @@ def auto_change(
 
 @transaction.atomic
 def auto_stop(*, auto: AutoRenewal, by: User | None, reason: str = "", now: datetime) -> AutoRenewal:
-    """Switch it off: what is planned or announced is not charged any more. The second time is quiet.
+    """Switch it off: what is planned, announced or only ordered is not charged any more. The second time is quiet.
 
-    A charge that has begun is not called back: its run goes on to its end. `by` None: the owner at the command line,
-    or whoever has the signed link of a message. Raises NotAllowed for anybody but who pays, the line's holder and
-    staff.
+    A charge that has begun is not called back: its run goes on to its end. Who pays hears of it, unless they did it
+    themselves. `by` None: the owner at the command line, whoever has the signed link of a message, or the program.
+    Raises NotAllowed for anybody but who pays, the line's holder and staff.
     """
     auto = agenda.locked(AutoRenewal, auto.pk)
     line = Line.objects.get(pk=auto.line_id)
@@ -148,10 +155,31 @@ def auto_stop(*, auto: AutoRenewal, by: User | None, reason: str = "", now: date
     note(auto, AutoEvent.Kind.OFF, now, by=by, reason=reason[:40])
     for run in runs_locked(auto, AutoRun.State.PLANNED, AutoRun.State.ANNOUNCED):
         move(run, AutoRun.State.STOPPED, now)
+    for run in runs_locked(auto, AutoRun.State.CHARGING):
+        _call_back(run, now)
     line_told(auto)
+    _tell(auto, by, reason, now)
     if staff:
         audit(actor=by, act="auto_stop", subject=f"auto:{auto.pk}", detail={"reason": reason[:40]}, now=now)
     return auto
+
+
+def _call_back(run: AutoRun, now: datetime) -> None:
+    """Close the order of a charge that was not begun: an attempt needs the order's lock, so there will be none."""
+    order = agenda.locked(ProductOrder, run.order_id)
+    begun = Q(number__gt=run.attempts_before, saved__isnull=False) | Q(state=AttemptState.OPEN)
+    if order.state == OrderState.PLACED and not order.attempts.filter(begun).exists():
+        order_cancel(order=order, by=None, now=now)
+        agenda.wake(run, now)
+
+
+def _tell(auto: AutoRenewal, by: User | None, reason: str, now: datetime) -> None:
+    """Whoever was told when they are charged hears that they are not; about their own link they need no message."""
+    run = auto.runs.order_by("-pk").first()
+    own = by is not None and by.pk == auto.payer_id
+    if run is not None and not own and reason not in _QUIET:
+        run.auto = auto
+        say(run, AutoMessage.Kind.OFF, now, reason=reason if reason in errors.OFF else "", goes_on=is_charging(auto))
 
 
 # --- for running.py too ---------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from lineaviva.keeper.payments.saving import payment_charge
 from lineaviva.keeper.reminders.ports import channel
 from lineaviva.keeper.renewals import rules, running
 from lineaviva.keeper.renewals.models import AutoMessage, AutoRenewal, AutoRun
+from lineaviva.keeper.renewals.queries import charge_of, charge_on
 from lineaviva.keeper.renewals.texts import message_of
 from lineaviva.kernel import agenda
 from lineaviva.kernel.errors import Conflict
@@ -50,7 +51,9 @@ def run_charge(row: AutoRun, now: datetime) -> agenda.Outcome:
     """Charge what is ordered, once for each try; then see what becomes of it."""
     step: Callable[[AutoRun, datetime], agenda.Outcome] = running.follow
     order, on = row.order, row.auto.state == AutoRenewal.State.ON
-    if order is not None and order.state == OrderState.PLACED and on and running.charge_of(row) is None:
+    if order is not None and order.state == OrderState.PLACED and on and charge_of(row) is None:
+        if order.total_minor > row.auto.ceiling_minor:  # its holder allows less since it was ordered
+            return agenda.settle(partial(_if_still, seen=row.state, then=running.too_dear, now=now))
         try:
             payment_charge(order=order, method=row.auto.method, now=now)
         except Conflict as refusal:
@@ -62,17 +65,19 @@ def run_charge(row: AutoRun, now: datetime) -> agenda.Outcome:
 @agenda.handler(AutoMessage, states=(AutoMessage.State.OPEN,), lease=timedelta(minutes=3), outside=True)
 def message_send(row: AutoMessage, now: datetime) -> agenda.Outcome:
     """Send it, if it is still true. Killed after it, it goes again under one id."""
-    send = _still_true(row)
+    send = _still_true(row, now)
     if send:
         channel(row.channel).send(message_of(row, now))
     return agenda.settle(partial(_message_done, sent=send, now=now))
 
 
-def _still_true(row: AutoMessage) -> bool:
+def _still_true(row: AutoMessage, now: datetime) -> bool:
     """A notice or a next day that was overtaken, and a wish to be paid for what is paid, would only confuse."""
     run = row.run
     if row.kind == AutoMessage.Kind.NOTICE:
-        return run.state == State.ANNOUNCED and run.notices == row.number
+        return run.state == State.ANNOUNCED and run.notices == row.number and charge_on(run, now) is not None
+    if row.kind == AutoMessage.Kind.LATE:
+        return run.state == State.CHARGING and run.reason == row.facts["reason"]
     if row.kind == AutoMessage.Kind.ASKS:
         return run.order is not None and run.order.state == OrderState.PLACED
     if row.kind == AutoMessage.Kind.AGAIN:

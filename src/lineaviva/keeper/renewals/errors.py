@@ -21,10 +21,26 @@ REASONS = {
         "An earlier payment is disputed: until that is decided nothing is charged by itself."
     ),
     "refused": gettext_lazy("The renewal could not be ordered."),
+    "paid_back": gettext_lazy("One card may pay only so much here: what it paid for this goes back by itself."),
+    "unanswered": gettext_lazy(
+        "The bank has not told us yet whether it took the money; we go on asking. You are charged only once."
+    ),
+    "unfinished": gettext_lazy(
+        "It is paid. The operator has not confirmed it yet; we go on asking and do not charge again."
+    ),
     "not_activated": gettext_lazy("The operator did not do it; the money goes back by itself."),
     "date_moved": gettext_lazy("The line was renewed otherwise, or its date has changed."),
     "stopped": gettext_lazy("It was stopped before anything was charged."),
     "cancelled": gettext_lazy("Its order was cancelled."),
+}
+
+# In these money has moved, or may have; their sentences say so.
+MONEY_MOVED = frozenset({"paid_back", "unanswered", "unfinished", "not_activated"})
+
+# Why it was switched off by itself.
+OFF = {
+    "line_removed": gettext_lazy("The line is on nobody's list any more."),
+    "no_right": gettext_lazy("You may not pay for this line any more."),
 }
 
 

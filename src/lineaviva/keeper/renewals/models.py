@@ -122,6 +122,8 @@ class AutoMessage(AgendaRow):
         ASKS = "asks"  # the bank wants to hear the holder
         FAILED = "failed"
         SKIPPED = "skipped"
+        LATE = "late"  # the bank, or the operator, has not answered for hours
+        OFF = "off"  # somebody else than who pays switched it off, or the program did
 
     class State(models.TextChoices):
         OPEN = "open"

@@ -82,6 +82,27 @@ def is_being_renewed(line: Line) -> bool:
     return paying.exists()
 
 
+def charge_of(run: AutoRun) -> PaymentAttempt | None:
+    """The charge of the present try, where it was begun."""
+    mine = PaymentAttempt.objects.filter(order=run.order_id, number__gt=run.attempts_before, saved__isnull=False)
+    return mine.order_by("number").first()
+
+
+def charge_on(run: AutoRun, now: datetime) -> date | None:
+    """The day of a run's next charge: two days after its message at the soonest. None: that is past its date."""
+    told_on = rome_date(run.told_at or now)
+    return rules.charge_day(run.charge_on, told_on=told_on, deadline=run.deadline_on)
+
+
+def is_charging(auto: AutoRenewal) -> bool:
+    """Whether this time's charge has begun and is not over: what stops it now stops the next one."""
+    run = run_of(auto)
+    if run is None or run.state != AutoRun.State.CHARGING or run.order is None:
+        return False
+    charge = charge_of(run)
+    return run.order.state == OrderState.PAID or (charge is not None and charge.state == AttemptState.OPEN)
+
+
 def what_to_buy(auto: AutoRenewal, line: Line, now: datetime, *, kind: str) -> Buy | None:
     """What would be bought now for a date of this `kind`; None where it is not on sale.
 
@@ -118,11 +139,15 @@ def run_of(auto: AutoRenewal) -> AutoRun | None:
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """What will happen by itself. `run` None: nothing is planned, and `reason` (errors.REASONS) may say why."""
+    """What will happen by itself. `run` None: nothing is planned, and `reason` (errors.REASONS) may say why.
+
+    `too_dear`: it costs more than its holder allows, and as long as it does nothing is charged.
+    """
 
     run: AutoRun | None
     steps: list[rules.Step]
     reason: str = ""
+    too_dear: bool = False
 
 
 def what_next(auto: AutoRenewal, now: datetime) -> Next:
@@ -130,7 +155,6 @@ def what_next(auto: AutoRenewal, now: datetime) -> Next:
 
     Before the notice the amount is what it would cost today.
     """
-    today = rome_date(now)
     run = run_of(auto)
     if run is None or auto.state != AutoRenewal.State.ON:
         return Next(None, [])
@@ -138,6 +162,22 @@ def what_next(auto: AutoRenewal, now: datetime) -> Next:
         return Next(run, [], run.reason)
     bought = None if run.amount_minor is not None else what_to_buy(auto, auto.line, now, kind=run.deadline)
     told = None if run.amount_minor is None else Money(run.amount_minor, run.currency)
-    plan = rules.Plan(run.notice_on, run.first_charge_on or run.charge_on, run.deadline_on)
     amount = told or (bought.price if bought else None)
-    return Next(run, rules.steps(plan, state=run.state, amount=amount, today=today, tried=run.tried), run.reason)
+    too_dear = amount is not None and not rules.due(price=amount, ceiling=_ceiling(auto)).allowed
+    return Next(run, _steps(run, amount, now), run.reason, too_dear)
+
+
+def _ceiling(auto: AutoRenewal) -> Money:
+    return Money(auto.ceiling_minor, auto.currency)
+
+
+def _steps(run: AutoRun, amount: Money | None, now: datetime) -> list[rules.Step]:
+    on = charge_on(run, now)
+    return rules.steps(
+        rules.Plan(run.notice_on, run.first_charge_on or on or run.charge_on, run.deadline_on),
+        state=run.state,
+        amount=amount,
+        today=rome_date(now),
+        charge_on=on,
+        again=run.reason != "not_confirmed",
+    )

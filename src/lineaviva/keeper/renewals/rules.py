@@ -180,21 +180,31 @@ class Step:
     amount: Money | None = None
 
 
-def steps(found: Plan, *, state: str, amount: Money | None, today: date, tried: int = 0) -> list[Step]:
+def steps(
+    found: Plan, *, state: str, amount: Money | None, today: date, charge_on: date | None, again: bool = True
+) -> list[Step]:
     """What is still to come of a run in `state` from `today` on, in order; of an ended run nothing.
 
-    The tries after the first are there because they will happen if the first one fails. `tried`: charges that failed.
+    `found.charge_on` is the day of the first charge, `charge_on` that of the next; None: it would come after the date.
+    What was due before today comes today. The tries after it are there because they will happen if it fails; `again`
+    False: there will be none.
     """
     if state in ENDED:
         return []
-    return [step for step in _all(found, state, amount, tried) if step.on >= today]
+    return [*_coming(found, state, amount, today, charge_on, again), Step("deadline", found.deadline)]
 
 
-def _all(found: Plan, state: str, amount: Money | None, tried: int) -> Iterator[Step]:
+def _coming(
+    found: Plan, state: str, amount: Money | None, today: date, charge_on: date | None, again: bool
+) -> Iterator[Step]:
     if state == "planned":
-        yield Step("notice", found.notice_on)
-    if tried == 0:
-        yield Step("charge", found.charge_on, amount)
-    for day in retries(found.charge_on, found.deadline)[max(tried - 1, 0) :]:
-        yield Step("retry", day, amount)
-    yield Step("deadline", found.deadline)
+        yield Step("notice", max(found.notice_on, today))
+    last = today
+    if state in {"planned", "announced"}:
+        if charge_on is None:
+            return
+        last = max(charge_on, today)
+        yield Step("charge", last, amount)
+    for day in retries(found.charge_on, found.deadline) if again else ():
+        if day > last:
+            yield Step("retry", day, amount)

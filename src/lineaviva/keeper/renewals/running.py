@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from django.db.models import Max
-
 from lineaviva.keeper.accounts.models import User
 from lineaviva.keeper.catalogue.actions import quote_make
 from lineaviva.keeper.lines.models import Line
@@ -16,14 +14,14 @@ from lineaviva.keeper.orders.actions import order_place
 from lineaviva.keeper.orders.errors import LimitReached
 from lineaviva.keeper.orders.models import OrderState, ProductOrder
 from lineaviva.keeper.payments.errors import LineBeingRenewed, VelocityReached
-from lineaviva.keeper.payments.models import AttemptState, PaymentAttempt, SavedMethod
+from lineaviva.keeper.payments.models import AttemptState, SavedMethod
 from lineaviva.keeper.payments.rules import CARD_LIMIT
-from lineaviva.keeper.reminders.ports import sending_channels
 from lineaviva.keeper.reminders.rules import nine
 from lineaviva.keeper.renewals import rules
 from lineaviva.keeper.renewals.actions import auto_stop, line_told, move, note, runs_locked
 from lineaviva.keeper.renewals.models import AutoEvent, AutoMessage, AutoRenewal, AutoRun
-from lineaviva.keeper.renewals.queries import Buy, Deadline, deadline_of, is_being_renewed, what_to_buy
+from lineaviva.keeper.renewals.queries import Buy, Deadline, charge_of, deadline_of, is_being_renewed, what_to_buy
+from lineaviva.keeper.renewals.saying import say, told_of
 from lineaviva.kernel import agenda
 from lineaviva.kernel.clock import rome_date
 from lineaviva.kernel.errors import Conflict, LineavivaError, NotFound
@@ -31,6 +29,8 @@ from lineaviva.kernel.money import Money
 
 State, Event, Say = AutoRun.State, AutoEvent.Kind, AutoMessage.Kind
 _SOON, _LATER = timedelta(minutes=1), timedelta(hours=1)
+# A payer who watches no page hears after this long that the bank, or the operator, has not answered.
+_LATE = timedelta(hours=6)
 
 
 # --- planning -------------------------------------------------------------------------------------------------------
@@ -200,29 +200,23 @@ def _anew(run: AutoRun, now: datetime) -> agenda.Outcome:
 # --- after the charge -----------------------------------------------------------------------------------------------
 
 
-def charge_of(run: AutoRun) -> PaymentAttempt | None:
-    """The charge of the present try, where it was begun."""
-    mine = PaymentAttempt.objects.filter(order=run.order_id, number__gt=run.attempts_before, saved__isnull=False)
-    return mine.order_by("number").first()
-
-
 def follow(run: AutoRun, now: datetime) -> agenda.Outcome:
     """What became of the order and of its charge."""
     placed = ProductOrder.objects.get(auto_runs=run)
     if placed.state == OrderState.ACTIVE:
         return _ended(_renewed(run, placed, now))
     if placed.state == OrderState.PAID:
-        return agenda.again(now + _SOON)
+        return _unanswered(run, "unfinished", placed.paid_at, now)
     if placed.state in {OrderState.FAILED, OrderState.REFUNDED}:
-        return _ended(fail(run, CARD_LIMIT if placed.reason == CARD_LIMIT else "not_activated", now))
+        return _ended(fail(run, "paid_back" if placed.reason == CARD_LIMIT else "not_activated", now))
+    stopped = run.auto.state != AutoRenewal.State.ON
     if placed.state == OrderState.CANCELLED:
-        return _ended(leave_out(run, "cancelled", now, quiet=True))
+        return _ended(leave_out(run, "stopped" if stopped else "cancelled", now, quiet=True))
     charge = charge_of(run)
     if charge is None and placed.state == OrderState.PLACED:
-        stopped = run.auto.state != AutoRenewal.State.ON
         return _ended(leave_out(run, "stopped", now, quiet=True)) if stopped else agenda.again(now + _SOON)
     if charge is not None and charge.state == AttemptState.OPEN:
-        return agenda.again(now + _SOON)
+        return _unanswered(run, "unanswered", charge.created_at, now)
     return _refused(run, placed, charge.reason if charge else "given_up", now)
 
 
@@ -238,6 +232,20 @@ def not_charged(run: AutoRun, now: datetime, *, refusal: Conflict) -> agenda.Out
         move(run, State.ANNOUNCED, now)
         return agenda.again(getattr(refusal, "until", now + _LATER))
     return follow(run, now)
+
+
+def too_dear(run: AutoRun, now: datetime) -> agenda.Outcome:
+    """What is ordered costs more than its holder allows by now, and is not charged."""
+    return _ended(leave_out(run, "over_ceiling", now, amount=told_of(run)))
+
+
+def _unanswered(run: AutoRun, reason: str, since: datetime | None, now: datetime) -> agenda.Outcome:
+    """Look again soon; who pays hears once that it takes long, since nobody knows how long."""
+    if since is not None and since + _LATE <= now and run.reason != reason:
+        run.reason = reason
+        run.save(update_fields=["reason"])
+        say(run, Say.LATE, now)
+    return agenda.again(now + _SOON)
 
 
 def _renewed(run: AutoRun, placed: ProductOrder, now: datetime) -> AutoRun:
@@ -263,7 +271,8 @@ def _refused(run: AutoRun, placed: ProductOrder, reason: str, now: datetime) -> 
     if SavedMethod.objects.get(autos=run.auto_id).state != SavedMethod.State.ACTIVE:
         return _ended(leave_out(run, "card", now))
     today, first = rome_date(now), run.first_charge_on or rome_date(now)
-    day = None if reason == "not_confirmed" else rules.next_retry(first, run.deadline_on, today=today)
+    over = reason == "not_confirmed" or run.auto.state != AutoRenewal.State.ON
+    day = None if over else rules.next_retry(first, run.deadline_on, today=today)
     if day is None:
         return _ended(fail(run, reason, now))
     note(run.auto, Event.REFUSED, now, run=run, reason=reason, again_on=day.isoformat())
@@ -285,7 +294,7 @@ def leave_out(run: AutoRun, reason: str, now: datetime, *, quiet: bool = False, 
 
 
 def fail(run: AutoRun, reason: str, now: datetime) -> AutoRun:
-    """It was not renewed. Automatic renewal stays on for the next date, and its holder is warned on every channel."""
+    """It was not renewed. That switches nothing off, and its holder is warned on every channel."""
     move(run, State.FAILED, now, reason=reason)
     note(run.auto, Event.FAILED, now, run=run, reason=reason)
     say(run, Say.FAILED, now)
@@ -294,29 +303,3 @@ def fail(run: AutoRun, reason: str, now: datetime) -> AutoRun:
 
 def _ended(_run: AutoRun) -> agenda.Outcome:
     return agenda.rest()
-
-
-def _told_of(run: AutoRun) -> Money | None:
-    """What the order costs; before there is one, what was announced."""
-    if run.order is not None and run.state in {State.CHARGING, State.DONE}:
-        return Money(run.order.total_minor, run.order.currency)
-    return None if run.amount_minor is None else Money(run.amount_minor, run.currency)
-
-
-def say(run: AutoRun, kind: str, now: datetime, *, amount: Money | None = None) -> None:
-    """A message on every channel, with what is true now. `amount`: what it would cost, where nothing is charged."""
-    told = amount or _told_of(run)
-    charge = charge_of(run) if run.order_id else None
-    facts = {
-        "by_card": charge is not None and charge.state == AttemptState.SUCCEEDED,
-        "reason": run.reason,
-        "amount_minor": told.minor if told else None,
-        "currency": told.currency if told else run.currency,
-        "charge_on": run.charge_on.isoformat(),
-        "deadline_on": run.deadline_on.isoformat(),
-        "order": run.order.code if run.order else "",
-    }
-    before = run.messages.filter(kind=kind).aggregate(most=Max("number"))["most"] or 0
-    for channel in sending_channels():
-        made = run.messages.create(kind=kind, number=before + 1, channel=channel, created_at=now, facts=facts)
-        agenda.wake(made, now)

@@ -18,13 +18,16 @@ from lineaviva.keeper.payments.errors import reason_text as bank_reason
 from lineaviva.keeper.reminders.links import renewal_link
 from lineaviva.keeper.reminders.ports import Message
 from lineaviva.keeper.reminders.texts import day_text, letter, line_name
-from lineaviva.keeper.renewals.errors import REASONS
+from lineaviva.keeper.renewals.errors import MONEY_MOVED, OFF, REASONS
 from lineaviva.keeper.renewals.links import stop_link
 from lineaviva.keeper.renewals.models import AutoMessage
+from lineaviva.keeper.renewals.queries import charge_on
 from lineaviva.kernel.clock import rome_date
 from lineaviva.kernel.money import Money
 
 Kind = AutoMessage.Kind
+# Reasons whose sentence says itself what became of the money; in all others nothing was charged.
+_SAID = MONEY_MOVED | (set(BANK_REASONS) - set(REASONS) - {"disputed"})
 
 
 def reason_text(code: str, provider: str = "") -> str:
@@ -58,15 +61,19 @@ def _facts(row: AutoMessage, language: str, now: datetime) -> dict[str, Any]:
     """All that a sentence may name, as it was when the message was due."""
     auto, facts = row.run.auto, row.facts
     line = Line.objects.get(pk=auto.line_id)
-    minor = facts.get("amount_minor")
+    minor, day = facts.get("amount_minor"), date.fromisoformat(facts["charge_on"])
+    if row.kind == Kind.NOTICE:  # told late it is charged late
+        day = charge_on(row.run, now) or day
     return {
         "line": line_name(line, line_deadlines(line, rome_date(now)), language),
         "amount": "" if minor is None else Money(minor, facts["currency"]).format(language),
         "ceiling": Money(auto.ceiling_minor, auto.currency).format(language),
-        "day": day_text(date.fromisoformat(facts["charge_on"]), language),
+        "day": day_text(day, language),
         "date": day_text(date.fromisoformat(facts["deadline_on"]), language),
-        "card": auto.method.shown,
+        "card": facts.get("card") or auto.method.shown,
         "reason": reason_text(facts["reason"], auto.method.provider),
+        "nothing": "" if facts["reason"] in _SAID else _("Nothing was charged."),
+        "stays": _stays(on=facts.get("on", True)),
     }
 
 
@@ -79,9 +86,17 @@ def _said(row: AutoMessage, facts: dict[str, Any]) -> tuple[str, list[str]]:
         Kind.ASKS: _asks,
         Kind.FAILED: _failed,
         Kind.SKIPPED: partial(_skipped, too_dear=row.facts["reason"] == "over_ceiling"),
+        Kind.LATE: partial(_late, paid=row.facts["reason"] == "unfinished"),
+        Kind.OFF: partial(_off, why=row.facts["reason"], goes_on=row.facts.get("goes_on", False)),
     }
     subject, sentences = says[Kind(row.kind)]()
     return subject % facts, [text for sentence in sentences if (text := sentence % facts)]
+
+
+def _stays(*, on: bool) -> str:
+    if on:
+        return _("Automatic renewal stays on for the next time.")
+    return _("Automatic renewal is switched off for this line.")
 
 
 def _notice() -> tuple[str, list[str]]:
@@ -119,7 +134,9 @@ def _failed() -> tuple[str, list[str]]:
     return _("%(line)s was not renewed by itself: renew it by %(date)s"), [
         _("%(line)s could not be renewed by itself."),
         "%(reason)s",
-        _("Its date is %(date)s. Renew it yourself now. Automatic renewal stays on for the next time."),
+        "%(nothing)s",
+        _("Its date is %(date)s. Renew it yourself now."),
+        "%(stays)s",
     ]
 
 
@@ -127,7 +144,32 @@ def _skipped(*, too_dear: bool) -> tuple[str, list[str]]:
     return _("%(line)s is not renewed by itself this time: renew it by %(date)s"), [
         _("Nothing is charged for %(line)s this time."),
         _("It would cost %(amount)s; you allow at most %(ceiling)s.") if too_dear else "%(reason)s",
-        _("Its date is %(date)s. Renew it yourself, or change what you allow. Automatic renewal stays on."),
+        _("Its date is %(date)s. Renew it yourself, or change what you allow."),
+        "%(stays)s",
+    ]
+
+
+def _late(*, paid: bool) -> tuple[str, list[str]]:
+    """Said once, hours after the charge; what came of it is another message."""
+    if paid:
+        subject = _("%(line)s: %(amount)s is paid, the operator has not answered yet")
+        said = _("%(amount)s was paid for %(line)s, and the operator has not confirmed yet that it did it.")
+        rest = _("We go on asking and do not charge again. If it refuses, all of the money goes back by itself.")
+    else:
+        subject = _("%(line)s: we do not know yet whether %(amount)s was charged")
+        said = _("%(amount)s was asked of %(card)s for %(line)s, and nobody has told us yet whether it was taken.")
+        rest = _("We go on asking, and you are charged only once. Do not pay in another way before we know.")
+    return subject, [said, rest, _("Its date is %(date)s. We write again as soon as we know.")]
+
+
+def _off(*, why: str, goes_on: bool) -> tuple[str, list[str]]:
+    nothing = _("Nothing more is charged by itself.")
+    going = _("This time's charge has begun and goes on. After that nothing more is charged by itself.")
+    said = _("Automatic renewal was switched off for %(line)s.")
+    return _("%(line)s: automatic renewal is switched off"), [
+        said,
+        str(OFF.get(why, "")),
+        going if goes_on else nothing,
     ]
 
 
@@ -139,6 +181,10 @@ def _way_on(row: AutoMessage, now: datetime) -> tuple[str, str, str]:
     elif row.kind == Kind.ASKS:
         path = f"/orders/{row.facts['order']}/"
         words = (_("Confirm and pay here:"), _("Confirm and pay"))
+    elif row.kind == Kind.LATE:
+        path, words = f"/orders/{row.facts['order']}/", (_("See how it stands:"), _("See order"))
+    elif row.kind == Kind.OFF:
+        path, words = "/", (_("Your lines:"), _("See your lines"))
     elif row.kind == Kind.RENEWED:
         path, words = f"/lines/{auto.line_id}/", (_("See the line:"), _("See the line"))
     else:

@@ -17,7 +17,7 @@ from lineaviva.keeper.payments.ports import keepers, savers
 from lineaviva.keeper.payments.queries import methods_of
 from lineaviva.keeper.renewals import errors, rules
 from lineaviva.keeper.renewals.models import AutoRenewal, AutoRun
-from lineaviva.keeper.renewals.queries import Buy, auto_of, keepalive, plan_again, run_of, what_next
+from lineaviva.keeper.renewals.queries import Buy, auto_of, is_charging, keepalive, plan_again, what_next
 from lineaviva.keeper.renewals.texts import reason_text
 from lineaviva.keeper.web import locales
 from lineaviva.keeper.web.forms import AutoForm
@@ -25,7 +25,7 @@ from lineaviva.kernel.money import Money
 
 # Which version of the sentences on web/auto.html, in the settings and in web/_keep.html was agreed to; change it with
 # them.
-AUTO_WORDS, CARD_WORDS, KEEP_WORDS = "auto-1", "card-1", "keep-1"
+AUTO_WORDS, CARD_WORDS, KEEP_WORDS = "auto-2", "card-1", "keep-1"
 
 
 @dataclass(frozen=True)
@@ -50,23 +50,44 @@ def short_of(line: Line, now: datetime) -> Short | None:
     auto = auto_of(line)
     if auto is None:
         return Short(None, None, "") if savers() else None
-    steps, reason = steps_of(auto, now)
-    return Short(auto, steps[0] if steps else None, reason)
+    found = coming_of(auto, now)
+    return Short(auto, found.steps[0] if found.steps else None, found.said)
 
 
-def steps_of(auto: AutoRenewal, now: datetime) -> tuple[list[Step], str]:
-    """What will happen, day by day; and where nothing will, why the last one came to nothing."""
+@dataclass(frozen=True)
+class Coming:
+    """What will happen by itself, day by day; and in one sentence what has become of this time so far.
+
+    `order`: the code of the order that is being paid, for who may look at it.
+    """
+
+    steps: list[Step]
+    said: str = ""
+    order: str = ""
+
+
+def coming_of(auto: AutoRenewal, now: datetime) -> Coming:
     found = what_next(auto, now)
-    done = found.run is not None and found.run.state == "done"
-    return [_step(auto, one) for one in found.steps], "" if done else reason_text(found.reason, auto.method.provider)
+    run = found.run
+    if run is None or run.state == AutoRun.State.DONE:
+        return Coming([])
+    order = run.order.code if run.order is not None and run.state == AutoRun.State.CHARGING else ""
+    said = reason_text(found.reason, auto.method.provider)
+    if order and not said:
+        said = _("It is being paid now.") if is_charging(auto) else _("It is ordered, and nothing is charged yet.")
+    works = auto.method.state == SavedMethod.State.ACTIVE
+    steps = [one for one in found.steps if works or one.kind in {"notice", "deadline"}]
+    return Coming([_step(auto, one, found.too_dear) for one in steps], said, order)
 
 
-def _step(auto: AutoRenewal, step: rules.Step) -> Step:
+def _step(auto: AutoRenewal, step: rules.Step, too_dear: bool) -> Step:
     ceiling = locales.money(auto.ceiling_minor, auto.currency)
     amount = locales.money(step.amount.minor, step.amount.currency) if step.amount else ""
+    charge = _("We charge %(amount)s and renew the line.") if amount else _("We charge %(ceiling)s at most.")
+    dear = _("It costs %(amount)s; you allow at most %(ceiling)s. As long as that is so, nothing is charged.")
     words = {
         "notice": _("We write to you what it costs, with a button to stop it."),
-        "charge": _("We charge %(amount)s and renew the line.") if amount else _("We charge %(ceiling)s at most."),
+        "charge": dear if too_dear else charge,
         "retry": _("If the card was refused before, we try once more."),
         "deadline": _("The date of the line."),
     }
@@ -102,12 +123,6 @@ def _choice(word: str, bought: Buy | None) -> str:
     if bought is None:
         return word
     return f"{word} ({bought.offering.name}, {locales.money(bought.price.minor, bought.price.currency)})"
-
-
-def is_charging(auto: AutoRenewal) -> bool:
-    """Whether this time's charge has begun: what stops it now stops the next one."""
-    run = run_of(auto)
-    return run is not None and run.state == AutoRun.State.CHARGING
 
 
 def _euros(minor: int) -> Decimal:

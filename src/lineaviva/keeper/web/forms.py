@@ -180,7 +180,7 @@ class AutoForm(Form):
     """What a holder agrees to when a line is to renew by itself. `choices`: what can be bought; one needs no asking."""
 
     choice = forms.ChoiceField(label=_("What is bought"), error_messages={"required": _("Choose what is bought.")})
-    method = forms.ChoiceField(label=_("Card"), error_messages={"required": _("Choose a card.")})
+    method = forms.ChoiceField(label=_("Charged to"), error_messages={"required": _("Choose a card.")})
     ceiling = forms.DecimalField(
         label=_("At most, each time (EUR)"),
         min_value=Decimal("0.01"),

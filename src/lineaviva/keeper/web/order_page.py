@@ -76,6 +76,18 @@ class OrderPage:
         return self.order.state == "placed" and self.bank in {"not_asked", "waiting", "unknown"}
 
     @property
+    def unsettled(self) -> bool:
+        """Whether the order is closed and nobody knows yet what becomes of a payment that was begun for it."""
+        return self.order.state in _UNPAID - {"placed"} and self.bank in {"not_asked", "waiting", "unknown"}
+
+    @property
+    def nothing_taken(self) -> bool:
+        """Whether the order is closed and it is certain that no money came for it."""
+        if self.order.state not in _UNPAID - {"placed"} or self.attempt is None:
+            return self.order.state in _UNPAID - {"placed"}
+        return self.attempt.state not in {"open", "succeeded"}
+
+    @property
     def _bank_unknown(self) -> bool:
         return self.order.state == "placed" and self.bank == "unknown"
 

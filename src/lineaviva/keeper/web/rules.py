@@ -150,7 +150,7 @@ def _active(facts: OrderFacts) -> StepState:
 
 def is_moving(facts: OrderFacts) -> bool:
     """Whether the page should look again by itself: nothing that a person must do first, and no end reached."""
-    if facts.state == "placed":
+    if facts.state in {"placed", "cancelled", "expired"}:
         return facts.attempt == "open"
     if facts.state == "active":
         return not facts.receipt

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from lineaviva.keeper.accounts.models import User
 from lineaviva.keeper.payments.errors import provider_off
-from lineaviva.keeper.payments.ports import provider, providers
+from lineaviva.keeper.payments.ports import keepers, provider, providers
 from lineaviva.keeper.payments.queries import owner_pays_for
 from lineaviva.keeper.wallets import errors
 from lineaviva.keeper.wallets.queries import balance_of
@@ -25,12 +25,13 @@ _PAYPALS = ("https://www.paypal.com", "https://www.sandbox.paypal.com")
 
 @dataclass(frozen=True)
 class Way:
-    """`name` is the provider's, as forms send it."""
+    """`name` is the provider's, as forms send it. `keeps`: what is paid with there can be kept for next time."""
 
     name: str
     word: str
     instead: str
     icon: str
+    keeps: bool = False
 
 
 def ways(*, without: str = "", payer: User | None = None, amount: Money | None = None) -> list[Way]:
@@ -57,7 +58,7 @@ def way(name: str, balance: Money | None = None) -> Way:
     if balance is not None and name == "wallet":
         has = locales.money(balance.minor, balance.currency)
         word, instead = f"{word} ({has})", f"{instead} ({has})"
-    return Way(name, word, instead, _ICONS.get(name, "money"))
+    return Way(name, word, instead, _ICONS.get(name, "money"), keeps=name in keepers())
 
 
 def paid_by(name: str) -> str:

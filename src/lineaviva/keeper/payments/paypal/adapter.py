@@ -69,6 +69,9 @@ class PayPalProvider:
             raise NeedsPerson(answers.collected_before(reference))
         return answers.status_of(order_get(reference), refusal)
 
+    def seen(self, reference: str) -> Status:
+        return answers.status_of(order_get(reference))
+
     def close(self, reference: str) -> Status:
         refusal = ""
         try:

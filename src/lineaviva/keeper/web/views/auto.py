@@ -23,8 +23,8 @@ from lineaviva.keeper.renewals.actions import auto_change, auto_stop, auto_switc
 from lineaviva.keeper.renewals.errors import is_off, not_found
 from lineaviva.keeper.renewals.links import stop_link_read
 from lineaviva.keeper.renewals.models import AutoRenewal
-from lineaviva.keeper.renewals.queries import auto_of, run_of
-from lineaviva.keeper.web import auto_page, cards, ways, words
+from lineaviva.keeper.renewals.queries import auto_of, charge_on, is_charging, run_of
+from lineaviva.keeper.web import address, auto_page, cards, ways, words
 from lineaviva.keeper.web.doors import not_too_often, reader
 from lineaviva.keeper.web.forms import AutoForm
 from lineaviva.kernel import clock
@@ -32,6 +32,7 @@ from lineaviva.kernel.errors import LineavivaError
 from lineaviva.kernel.money import Money
 
 
+@address.needed
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def auto(request: HttpRequest, line_id: int) -> HttpResponse:
@@ -45,15 +46,13 @@ def auto(request: HttpRequest, line_id: int) -> HttpResponse:
         done = _stop(request, user, found, now) if wanted == "stop" else _agree(request, form, line, found, now)
         if done:
             return redirect("auto", line.pk)
-    steps, reason = auto_page.steps_of(found, now) if found else ([], "")
     facts = {
         "line": line,
         "operator": cards.operator_name(line.operator),
         "auto": found,
         "mine": found is None or found.payer_id == user.pk,
         "may_stop": found is not None and user.pk in {found.payer_id, line.holder_id},
-        "steps": steps,
-        "reason": reason,
+        "coming": auto_page.coming_of(found, now) if found else None,
         "card_off": found is not None and found.method.state != SavedMethod.State.ACTIVE,
         "form": form,
         "savers": auto_page.savers_of(),
@@ -91,7 +90,7 @@ def _agree(request: HttpRequest, form: AutoForm, line: Line, found: AutoRenewal 
 def _stop(request: HttpRequest, user: User, found: AutoRenewal | None, now: datetime) -> bool:
     if found is not None:
         auto_stop(auto=found, by=user, reason="page", now=now)
-    if found is not None and auto_page.is_charging(found):
+    if found is not None and is_charging(found):
         going = _("This time's charge has begun and goes on. After that nothing more is charged by itself.")
         messages.warning(request, going)
     else:
@@ -116,12 +115,14 @@ def stop_by_link(request: HttpRequest, token: str) -> HttpResponse:
         "auto": found,
         "name": found.line.label or cards.operator_name(found.line.operator),
         "is_on": found.state == AutoRenewal.State.ON,
-        "charging": auto_page.is_charging(found),
+        "charging": is_charging(found),
         "run": run if run is not None and run.state == "announced" else None,
+        "charge_on": charge_on(run, now) if run is not None else None,
     }
     return render(request, "web/auto_stop.html", facts)
 
 
+@address.needed
 @login_required
 @require_POST
 def card_add(request: HttpRequest) -> HttpResponse:
@@ -143,5 +144,5 @@ def card_add(request: HttpRequest) -> HttpResponse:
 def card_remove(request: HttpRequest, method_id: int) -> HttpResponse:
     method = method_for(user=reader(request), method_id=method_id)
     method_remove(method=method, now=clock.now())
-    messages.success(request, _("The card is removed and will not be charged any more."))
+    messages.success(request, _("Removed. It will not be charged any more."))
     return redirect("settings")

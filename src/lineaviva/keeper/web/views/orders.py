@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from lineaviva.keeper.lines.queries import require_right
 from lineaviva.keeper.orders.actions import order_cancel
 from lineaviva.keeper.orders.models import ProductOrder
+from lineaviva.keeper.orders.queries import order_by_code
 from lineaviva.keeper.payments.actions import payment_look
 from lineaviva.keeper.payments.returning import is_from_payment
 from lineaviva.keeper.web import address, auto_page, cards, grants, order_page, rules, ways, words
@@ -49,7 +50,9 @@ def _update(request: HttpRequest, payer: grants.Payer, page: order_page.OrderPag
     """What htmx asks for: the next look, and the page's middle only if something changed since it was seen."""
     changed = request.GET.get("seen") != page.version
     looks = 0 if changed else min(_count(request.GET.get("n")) + 1, 10_000)
-    facts = {**_facts(payer, page, now, looks), "changed": changed}
+    facts = _facts(payer, page, now, looks)
+    # The last look takes along that the page looks by itself.
+    facts["changed"] = changed or facts["wait"] is None
     return render(request, "web/_order_update.html", facts)
 
 
@@ -105,8 +108,9 @@ def order_cancel_view(request: HttpRequest, code: str) -> HttpResponse:
     now = clock.now()
     payer, found = grants.payer_and_order(request, code, now)
     try:
-        begun = order_page.page_of(found).begun
         order_cancel(order=found, by=payer.user, now=now)
+        # Asked afterwards: from now on no other payment of it begins.
+        begun = order_page.page_of(order_by_code(found.code)).unsettled
         said = _("Cancelled. If your bank has taken money for it, that goes back by itself.")
         messages.success(request, said if begun else _("Cancelled. Nothing was charged."))
     except LineavivaError as error:

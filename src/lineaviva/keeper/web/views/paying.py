@@ -65,6 +65,8 @@ def _sentence(rival: ProductOrder, order: ProductOrder, reader: User | None) -> 
     }
     if getattr(rival, "by_itself", False):
         return _("This line is being renewed by automatic renewal: %(amount)s, order %(code)s.") % facts
+    if getattr(rival, "in_shop", False) and rival.state == "placed":
+        return _("A shop waits for cash for this line: %(amount)s. Paid there, too, it is paid twice.") % facts
     if rival.placed_by_id == order.placed_by_id:
         return _("You are renewing this line already: %(amount)s, order %(code)s.") % facts
     if reader is None:

@@ -64,7 +64,8 @@ if (home) {
 
 /* A form that cannot be sent stays as it is, and nothing is lost but a tap. */
 document.addEventListener("submit", (event) => {
-  if (navigator.onLine || event.target.method !== "post") return;
+  // By its attribute: a form with a field of that name answers with the field.
+  if (navigator.onLine || event.target.getAttribute("method") !== "post") return;
   event.preventDefault();
   event.stopImmediatePropagation();
   lost();
@@ -127,7 +128,8 @@ if (menu) {
 
 /* Signing out takes the kept list along, even if the next page never arrives. */
 document.addEventListener("submit", (event) => {
-  if (event.target.action.endsWith("/account/logout/") && "caches" in window) caches.delete("list");
+  const leads = event.target.getAttribute("action") || "";
+  if (leads.endsWith("/account/logout/") && "caches" in window) caches.delete("list");
 });
 
 /* Passkeys are offered only where the browser knows them. */
