@@ -7,6 +7,7 @@ import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,6 @@ from lineaviva.keeper.delivery.models import Delivery
 from lineaviva.keeper.delivery.ports import ProfileRequest
 from lineaviva.keeper.delivery.queries import activation_code
 from lineaviva.keeper.delivery.rules import Point
-from lineaviva.kernel import clock
 from lineaviva.kernel.activation_code import ActivationCode
 from lineaviva.kernel.errors import NeedsPerson, Permanent, Temporary, Unknown
 from lineaviva.sandbox.phone import identity, loading, lpa
@@ -199,10 +199,12 @@ def test_what_a_phone_has_is_not_taken_back(served: Served) -> None:
 
 
 def install(served: Served, code: ActivationCode) -> None:
+    # By the clock on the wall: the server is a process of its own, and its certificates were made a moment ago.
+    now = datetime.now(UTC)
     chip = Euicc(identity.read(served.certs), State())
     with phone_wire.Server(f"localhost:{served.port}", phone_wire.trust(chip.identity.authorities)) as server:
-        package = lpa._Download(chip, server, lpa.Wish(code), clock.now(), lambda *_: None).fetch(lambda: None)
-        profile, failed = loading.load(chip, package, clock.now())
+        package = lpa._Download(chip, server, lpa.Wish(code), now, lambda *_: None).fetch(lambda: None)
+        profile, failed = loading.load(chip, package, now)
         assert profile is not None, failed
         for waiting in chip.state.notifications:
             server.notify(waiting.bytes)

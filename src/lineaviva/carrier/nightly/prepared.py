@@ -6,11 +6,9 @@ behind a pooler, where the next transaction may come to another one, nothing is 
 
 from __future__ import annotations
 
-import itertools
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from django.db import Error, connection
@@ -21,8 +19,6 @@ PLANNING = (
     "SET LOCAL enable_seqscan = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off; "
     "SET LOCAL plan_cache_mode = force_generic_plan; "
 )
-# Of no other process, whichever of the server's it may meet.
-_names = partial(next, (f"night_{secrets.token_hex(6)}_{number}" for number in itertools.count()))
 _NO_SUCH_STATEMENT = "26000"
 
 
@@ -82,7 +78,8 @@ class Statement:
         name = self._prepared.get((exact, range))
         if name is not None:
             return f"EXECUTE {name} ({marks})"
-        name = self._prepared[exact, range] = _names()
+        # Of no other process and thread, whichever of the server's it may meet.
+        name = self._prepared[exact, range] = f"night_{secrets.token_hex(12)}"
         numbered = range
         for place, end in enumerate(ends, 1):
             numbered = numbered.replace(f"%({end})s", f"${place}")
