@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 run: .venv/.run .venv/.messages  ## the whole way on this machine: web, worker and a pretend outside world
 	@$(BIN)/lineaviva serve --sandbox $(ARGS)
 
-test: .venv/.test .venv/.messages  ## every check and test; brings PostgreSQL and Chromium itself
+test: .venv/.test .venv/.messages  ## every check and test; brings PostgreSQL, Chromium and Prism itself
 	@$(BIN)/python tools/test.py $(ARGS)
 
 check: .venv/.test .venv/.messages  ## only the checks that read the code
@@ -24,7 +24,7 @@ lock: .venv/.test  ## write the lock files again from pyproject.toml
 	@$(BIN)/python tools/lock.py
 
 clean:  ## remove what was built, not what was kept under var/
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv tests/prism/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -66,6 +66,7 @@ def checks() -> bool:
 
 def sqlite() -> bool:
     """Every test but the browser's and those that start a PostgreSQL of their own, on SQLite."""
+    need_prism()
     # One worker more than there are cores: some tests wait for other processes.
     return pytest(CORES + 1, "-m", "not browser and not postgres")
 
@@ -133,6 +134,22 @@ def need_pgbouncer() -> None:
             install("pgbouncer", "iproute2")
 
 
+def need_prism() -> None:
+    """What holds PayPal's messages to PayPal's published description: every version and hash is in the lock file."""
+    lock, done = PRISM / "package-lock.json", PRISM / "node_modules" / ".package-lock.json"
+    with NPM:
+        if done.exists() and done.stat().st_mtime >= lock.stat().st_mtime:
+            return
+        print("Installing what tests/prism/package-lock.json names ...", flush=True)
+        argv = ["npm", "ci", "--prefix", str(PRISM), "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        try:
+            subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
+        except (OSError, subprocess.CalledProcessError) as error:
+            print(f"Prism cannot be installed ({error}): the tests of PayPal need Node 20, npm and its registry.")
+            print("They will fail, and say so.", flush=True)
+            shutil.rmtree(PRISM / "node_modules", ignore_errors=True)  # half of it is none
+
+
 def install(*packages: str) -> None:
     """Debian's packages; apt asks nothing."""
     print(f"Installing Debian's {' and '.join(packages)} ...", flush=True)
@@ -144,8 +161,9 @@ def install(*packages: str) -> None:
 
 
 # Taken before it is looked whether a program is there: another thread may be about to install it.
-APT = threading.Lock()
-NEEDS = {"postgresql": need_pgbouncer, "browser": need_chromium}
+APT, NPM = threading.Lock(), threading.Lock()
+PRISM = ROOT / "tests" / "prism"
+NEEDS = {"sqlite": need_prism, "postgresql": need_pgbouncer, "browser": need_chromium}
 PARTS: dict[str, Callable[[], bool]] = {
     "checks": checks,
     "sqlite": sqlite,

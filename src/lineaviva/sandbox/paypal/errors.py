@@ -40,6 +40,10 @@ def unknown() -> PayPalError:
     return PayPalError(404, "INVALID_RESOURCE_ID")
 
 
+def wrong_name() -> PayPalError:
+    return PayPalError(400, "INVALID_RESOURCE_ID")
+
+
 def impossible(issue: str, *, kept: bool = False) -> PayPalError:
     return PayPalError(422, issue, kept=kept)
 

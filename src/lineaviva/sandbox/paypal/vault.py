@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
-from lineaviva.sandbox.paypal.errors import impossible, missing, unknown, wrong
+from lineaviva.sandbox.paypal.errors import PayPalError, impossible, missing, unknown, wrong, wrong_name
 from lineaviva.sandbox.paypal.models import SavedPayer, new_id
 from lineaviva.sandbox.paypal.objects import token_json
 from lineaviva.sandbox.paypal.payers import Payer
@@ -89,7 +89,11 @@ def tokens_of(asked: dict[str, str]) -> list[SavedPayer]:
 
 def token_forget(name: str) -> None:
     """By the shop, or by its payer at PayPal: the shop is told in either case."""
-    saved = token_find(name)
+    try:
+        saved = token_find(name)
+    except PayPalError:
+        # Of this call no 404 is published.
+        raise wrong_name() from None
     saved.forgotten = True
     saved.save(update_fields=["forgotten"])
     events.tell("VAULT.PAYMENT-TOKEN.DELETED", token_json(saved), sender="paypal")
