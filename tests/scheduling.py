@@ -24,6 +24,8 @@ SLOW = (
     "tests/carrier/smdp/test_at_once.py",
     "tests/keeper/delivery/test_es2plus_served.py",
     "tests/bench/",
+    "tests/contracts/test_published.py",
+    "tests/contracts/",
     "tests/sandbox/phone/",
     "tests/cli/test_sandbox_phone.py",
     "tests/cli/test_smdp.py",
@@ -34,11 +36,16 @@ SLOW = (
     "tests/keeper/receipts/",
     "tests/keeper/reminders/",
 )
-# Files that would be in each other's way, and so stay on one worker: each has a machine's worth of hosts.
+# Files that stay on one worker: they would be in each other's way with a machine's worth of hosts each, or they share
+# what takes seconds to start.
 TOGETHER = {
     "tests/cli/test_migrate.py": "hosts",
     "tests/carrier/nightly/test_hosts.py": "hosts",
     "tests/docs/test_operating.py": "hosts",
+    "tests/contracts/test_published.py": "prism",
+    "tests/contracts/test_asked_back.py": "prism",
+    "tests/contracts/test_asked_outside.py": "prism",
+    "tests/contracts/test_asked_webhooks.py": "prism",
 }
 
 

@@ -2,7 +2,8 @@
 
 FOLDER has the files of https://github.com/paypal/paypal-rest-api-specifications (openapi/). What is written is theirs
 word for word, but for this: calls that are not made here and what only those need are left out, so are texts for
-readers, and the parts of each file have its name before theirs, so that one description can hold all.
+readers, but for those that say what a response is, without which it is none; and the parts of each file have its name
+before theirs, so that one description can hold all.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ _TEXTS = {"description", "summary", "title", "externalDocs", "tags"}
 # Below these a name is somebody's own, and no keyword.
 _NAMES = {"properties", "examples", "responses", "scopes"}
 _VALUES = {"example", "value", "default", "enum"}
+_RESPONSE = "a response"
 Document = dict[str, Any]
 
 
@@ -61,7 +63,9 @@ def trimmed(name: str, whole: Document, used: tuple[str, ...]) -> Document:
     return {
         "paths": _named(_plain(kept["paths"]), name),
         "components": {
-            kind: {f"{name}.{part}": _named(_plain(one), name) for part, one in sorted(parts.items())}
+            kind: {
+                f"{name}.{part}": _named(_plain(one, _place(kind, part)), name) for part, one in sorted(parts.items())
+            }
             for kind, parts in kept["components"].items()
         },
     }
@@ -78,18 +82,26 @@ def _references(node: Any) -> Iterator[str]:
             yield from _references(part)
 
 
-def _plain(node: Any, *, named: bool = False) -> Any:
-    """Without texts for readers; `named`: its keys are somebody's own names, and no keywords."""
+def _plain(node: Any, within: str = "") -> Any:
+    """Without texts for readers; `within` is the name that it has in what it is a part of."""
     if isinstance(node, list):
         return [_plain(part) for part in node]
     if not isinstance(node, dict):
         return node
-    kept = {name: part for name, part in node.items() if named or name not in _TEXTS}
+    named = within in _NAMES
+    texts = _TEXTS - {"description"} if within == _RESPONSE else _TEXTS
     return {
         # An example is not ours to change.
-        name: part if not named and name in _VALUES else _plain(part, named=not named and name in _NAMES)
-        for name, part in kept.items()
+        name: part if not named and name in _VALUES else _plain(part, _place(within, name))
+        for name, part in node.items()
+        if named or name not in texts
     }
+
+
+def _place(within: str, name: str) -> str:
+    if within == "responses":
+        return _RESPONSE
+    return "" if within in _NAMES else name
 
 
 def _named(node: Any, name: str) -> Any:

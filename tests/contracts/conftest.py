@@ -14,20 +14,11 @@ from lineaviva.keeper.payments.posting import disagreement
 from lineaviva.keeper.payments.queries import money_balance
 from lineaviva.kernel.clock import FrozenClock
 from tests.conftest import NOON
-from tests.contracts.here import AccountSide, CashSide, WalletSide
-from tests.contracts.outside import AtTheBank, PayPalSide, StripeSide
+from tests.contracts.all_sides import SIDES
+from tests.contracts.outside import AtTheBank
 from tests.contracts.sides import Counter, Side
 from tests.prism.front import Front, served
 from tests.sandbox.provider.process import API_KEY, PAYPAL, WEBHOOK_SECRET, Bank
-
-pytest.register_assert_rewrite("tests.contracts.outside", "tests.contracts.here")
-SIDES: dict[str, type[Any]] = {
-    "stripe": StripeSide,
-    "paypal": PayPalSide,
-    "cash": CashSide,
-    "wallet": WalletSide,
-    "account": AccountSide,
-}
 
 
 @pytest.fixture

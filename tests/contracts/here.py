@@ -24,6 +24,7 @@ class _Here:
 
     name = ""
     refusal = ("", "failed")
+    mistaken: tuple[str, list[int]] = ("failed", [])
 
     def ready(self, counter: Counter) -> None:
         """Anna has what she needs."""
@@ -51,7 +52,7 @@ class _Here:
 
 
 class CashSide(_Here):
-    name = "cash"
+    name, mistaken = "cash", ("open", [])
 
     def pay(self, counter: Counter, attempt: PaymentAttempt) -> None:
         cash_confirm(code=attempt.order.code, clerk=counter.chen, now=counter.now)

@@ -23,6 +23,7 @@ class AtTheBank:
 
     name = ""
     refusal = ("", "open")
+    mistaken = ("open", [500])
 
     def __init__(self, bank: Bank) -> None:
         self.bank = bank

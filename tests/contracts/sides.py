@@ -93,6 +93,8 @@ class Side(Protocol):
     name: str
     # Why an attempt is refused there, as `PaymentAttempt.reason`, and what state it is in then.
     refusal: tuple[str, str]
+    # How an attempt stands for which another amount was handed over, and what was taken then.
+    mistaken: tuple[str, list[int]]
 
     def ready(self, counter: Counter) -> None:
         """Anna can pay twenty euros so."""
@@ -113,7 +115,7 @@ class Side(Protocol):
         """What a person has to do for money to be back."""
 
     def mistake(self, counter: Counter, order: ProductOrder, amount: Money) -> None:
-        """Another amount, or currency, is handed over for the order."""
+        """Another amount, or currency, is handed over for the order; who keeps it outside, keeps it for a person."""
 
     def ask_unknown(self, counter: Counter) -> None:
         """Ask for what is not known; raises."""

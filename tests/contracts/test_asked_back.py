@@ -8,7 +8,7 @@ import pytest
 
 from lineaviva.keeper.payments.ports import Asked, PaymentProvider, disputing
 from lineaviva.keeper.payments.stripe import listing
-from lineaviva.kernel.errors import Permanent, Temporary
+from lineaviva.kernel.errors import Permanent
 from lineaviva.kernel.money import Money
 from tests.conftest import NOON
 from tests.contracts.rows import row
@@ -94,14 +94,6 @@ def test_what_a_provider_keeps_of_a_charge_is_told_with_it(port: PaymentProvider
     begun, _charge = collected(port, side)
     fees = [movement.fee for movement in port.listing(NOON.date(), [Asked("payment", begun.reference)])]
     assert fees == [Money(side.fee)]
-
-
-@row("its own list")
-@pytest.mark.parametrize("how", ["error", "lost"])
-def test_down_while_listing(port: PaymentProvider, side: Outside, how: str) -> None:
-    side.down(how)
-    with pytest.raises(Temporary):
-        list(port.listing(NOON.date(), [Asked("payment", "any")]))
 
 
 # --- disputes ---------------------------------------------------------------------------------------------------

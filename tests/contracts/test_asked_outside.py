@@ -12,10 +12,10 @@ import pytest
 
 from lineaviva.keeper.payments.errors import REASONS
 from lineaviva.keeper.payments.ports import PaymentProvider
-from lineaviva.kernel.errors import Permanent, Temporary
+from lineaviva.kernel.errors import Permanent
 from lineaviva.kernel.money import Money
 from tests.contracts.rows import row
-from tests.contracts.sides import FIVE, NOBODYS, URLS, Outside, back, bill, collected
+from tests.contracts.sides import FIVE, NOBODYS, URLS, Outside, bill, collected
 
 pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("published")]
 
@@ -135,47 +135,6 @@ def test_closing_what_is_paid_finds_the_money(port: PaymentProvider, side: Outsi
     begun, charge = collected(port, side)
     status = port.close(begun.reference)
     assert (status.state, status.amount, status.charge_ref) == ("succeeded", FIVE, charge)
-
-
-# --- trouble ----------------------------------------------------------------------------------------------------
-
-
-@row("asked over the wire")
-@pytest.mark.parametrize("how", ["error", "lost"])
-def test_down_while_beginning(port: PaymentProvider, side: Outside, how: str) -> None:
-    side.down(how)
-    with pytest.raises(Temporary):
-        port.begin(bill(), URLS)
-    side.down("up")
-    begun = port.begin(bill(), URLS)
-    side.collect(begun)
-    assert port.begin(bill(), URLS) == begun
-    assert side.took() == [500]
-
-
-@row("asked over the wire")
-@pytest.mark.parametrize("how", ["error", "lost"])
-@pytest.mark.parametrize("call", ["fetch", "close"])
-def test_down_while_asking(port: PaymentProvider, side: Outside, how: str, call: str) -> None:
-    begun, _charge = collected(port, side)
-    side.down(how)
-    with pytest.raises(Temporary):
-        getattr(port, call)(begun.reference)
-    side.down("up")
-    assert getattr(port, call)(begun.reference).state == "succeeded"
-
-
-@row("asked over the wire")
-@pytest.mark.parametrize("how", ["error", "lost"])
-def test_down_while_giving_back(port: PaymentProvider, side: Outside, how: str) -> None:
-    _begun, charge = collected(port, side)
-    side.down(how)
-    with pytest.raises(Temporary):
-        port.refund(back(charge))
-    assert side.gave() == ([500] if how == "lost" else [])
-    side.down("up")
-    assert port.refund(back(charge)).state == "succeeded"
-    assert side.gave() == [500]
 
 
 @row("asked over the wire")

@@ -154,7 +154,7 @@ def _otherwise(side: Side, counter: Counter, amount: Money) -> None:
         side.mistake(counter, order, amount)
     [attempt] = order.attempts.all()
     assert (fresh(order).state, attempt.charge_ref, moved.now()) == ("placed", "", {})
-    assert attempt.state in {"open", "failed"}
+    assert (attempt.state, side.took()) == side.mistaken
     assert not AuditEntry.objects.filter(act="cash_confirm").exists()
 
 

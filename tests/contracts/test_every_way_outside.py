@@ -102,7 +102,10 @@ def test_down_for_days_after_it_was_paid_no_cent_is_lost(side: Outside, counter:
     counter.after(timedelta(hours=4))
     assert fresh(attempt.order).state == side.down_ends
     if side.down_ends == "paid":
-        paid_once(side, counter, attempt, moved)
+        assert (stands(attempt.order)[1], side.took()) == ([(side.name, "succeeded", "")], [500])
+        # What it kept of it has been asked for meanwhile.
+        fees = {f"fees:{side.name}": side.fee, side.account(counter): 500 - side.fee}
+        assert moved.now() == {**fees, "held": -500}
     else:
         assert stands(attempt.order)[1] == [(side.name, "expired", "not_paid_in_time")]
         assert (side.took(), moved.now()) == ([], {})

@@ -7,21 +7,24 @@ that what is not allowed is found.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lineaviva.keeper.payments.paypal.client import call
 from lineaviva.keeper.payments.ports import Asked, Card, Wish, provider, saving
-from lineaviva.kernel.errors import AdapterError, Permanent
+from lineaviva.kernel.errors import AdapterError, LineavivaError, Permanent
 from lineaviva.kernel.money import Money
 from lineaviva.sandbox.paypal.telling import signed
 from tests.conftest import NOON
 from tests.contracts.outside import PayPalSide
 from tests.contracts.sides import FIVE, URLS, back, bill
 from tests.prism.corrections import CORRECTIONS, at, corrected, published
-from tests.prism.front import Front, operation
+from tests.prism.front import Front, operation, served
+from tests.prism.liar import lying
 from tests.sandbox.provider.process import PAYPAL, WEBHOOK_SECRET, Bank, http
 
 pytestmark = pytest.mark.processes
@@ -67,26 +70,51 @@ def told() -> tuple[dict[str, str], bytes]:
 
 @pytest.fixture
 def of_paper(mock: Front, settings: Any) -> Front:
+    return asked_at(mock, settings)
+
+
+@pytest.fixture
+def of_lies(tmp_path: Path, settings: Any) -> Iterator[Front]:
+    """Prism before somebody whose every answer is wrong."""
+    with lying() as url, served("proxy", tmp_path, upstream=url, tokens=False) as front:
+        yield asked_at(front, settings)
+
+
+def asked_at(front: Front, settings: Any) -> Front:
     for name, value in PAYPAL.items():
         setattr(settings, name, value)
-    settings.PAYPAL_API_BASE, settings.PUBLIC_URL = mock.url, "http://bank.test"
-    mock.heard.clear()
-    return mock
+    settings.PAYPAL_API_BASE, settings.PUBLIC_URL = front.url, "http://bank.test"
+    front.heard.clear()
+    return front
+
+
+def ask(name: str) -> None:
+    try:
+        ASKED[name]()
+    except (AdapterError, LineavivaError):
+        pass  # what is answered is made up: an order of somebody's, over some amount
 
 
 @pytest.mark.parametrize("name", ASKED)
 def test_each_request_is_one_that_is_published(of_paper: Front, name: str) -> None:
-    try:
-        ASKED[name]()
-    except AdapterError:
-        pass  # what it answers is made up: an order of somebody's, over some amount
+    ask(name)
     heard = [one for one in of_paper.heard if operation(one.method, one.path) == name]
     assert heard
     assert {one.status for one in heard} <= {200, 201, 204}, heard
     assert of_paper.objections() == []
 
 
-# --- our pretend PayPal, through Prism ---------------------------------------------------------------------------------
+def test_a_wrong_answer_to_each_call_is_found(of_lies: Front) -> None:
+    """Prism lets through what it cannot read the description of: it can read each of these."""
+    for name in ASKED:
+        ask(name)
+        found = [one for one in of_lies.objections() if operation(one.method, one.path) == name]
+        assert found, name
+        assert {one.objection.split(":")[0] for one in found} == {"VIOLATIONS"}, name
+        assert all('"location": ["response' in one.objection for one in found), name
+
+
+# --- our pretend PayPal, through Prism -------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -137,8 +165,8 @@ def test_every_call_that_is_made_and_its_answer(paypal: Front, bank_at_noon: Ban
     assert paypal.objections() == []
 
 
-def test_each_message_that_it_sends_is_one_that_it_may_be_asked_about(paypal: Front, bank_at_noon: Bank) -> None:
-    """It is asked about its own messages as they really are: whole, with all that they tell."""
+def test_the_question_whether_a_message_is_its_own_is_one_that_is_published(paypal: Front, bank_at_noon: Bank) -> None:
+    """It has the whole message in it, as it came."""
     side = PayPalSide(bank_at_noon)
     begun = provider("paypal").begin(bill(), URLS)
     side.collect(begun)
@@ -147,7 +175,7 @@ def test_each_message_that_it_sends_is_one_that_it_may_be_asked_about(paypal: Fr
     assert paypal.objections() == []
 
 
-# --- what is not allowed is found --------------------------------------------------------------------------------------
+# --- what is not allowed is found ------------------------------------------------------------------------------------
 
 UNIT = {"amount": {"currency_code": "EUR", "value": "5.00"}}
 NOT_ALLOWED: dict[str, tuple[str, str, Any]] = {
@@ -156,6 +184,10 @@ NOT_ALLOWED: dict[str, tuple[str, str, Any]] = {
     "an amount in words": ("POST", ORDERS, {"intent": "CAPTURE", "purchase_units": [{"amount": {"value": "five"}}]}),
     "a name that is none": ("GET", f"{ORDERS}/no-name", None),
     "a patch of nothing": ("PATCH", f"{ORDERS}/5O190127TN364715T", [{"path": "/intent"}]),
+    "a capture of a number": ("POST", f"{ORDERS}/5O190127TN364715T/capture", {"payment_source": 5}),
+    "a refund without its currency": ("POST", f"{CAPTURES}/2GG279541U471931P/refund", {"amount": {"value": "3.00"}}),
+    "a setup token without a source": ("POST", f"{VAULT}/setup-tokens", {}),
+    "a payment token of no type": ("POST", f"{VAULT}/payment-tokens", {"payment_source": {"token": {"id": "5C9"}}}),
     "a webhook without its id": ("POST", "/v1/notifications/verify-webhook-signature", {"auth_algo": "SHA256withRSA"}),
 }
 
@@ -168,21 +200,22 @@ def test_a_request_that_is_not_allowed_is_found(
         call(method, path, json=sent)
     [objection] = paypal.objections()
     assert (objection.method, objection.path, objection.status) == (method, path, 422)
+    assert objection.objection.startswith("UNPROCESSABLE_ENTITY")
     assert bank_at_noon.money()["charges"] == []
 
 
-def test_an_answer_that_is_not_allowed_is_found(paypal: Front) -> None:
+def test_an_answer_of_which_nothing_is_published_is_found(paypal: Front) -> None:
     """Of its vault no 401 is published: whoever comes with a wrong token is answered so nevertheless."""
-    answer = http.get(f"{paypal.url}{VAULT}/payment-tokens/8kk8451t", headers={"Authorization": "Bearer wrong"})
-    assert answer.status_code == 500
+    wrong = {"Authorization": "Bearer wrong"}
+    assert http.get(f"{paypal.url}{VAULT}/payment-tokens/8kk8451t", headers=wrong).status_code == 401
     [objection] = paypal.objections()
-    assert objection.objection.startswith("VIOLATIONS")
+    assert objection.objection == "401 is not published"
 
 
-# --- the table of corrections ------------------------------------------------------------------------------------------
+# --- the table of corrections ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("one", CORRECTIONS, ids=lambda one: one.place[-3])
+@pytest.mark.parametrize("one", CORRECTIONS, ids=lambda one: ".".join(str(name) for name in one.place[2:]))
 def test_each_correction_finds_what_it_corrects_and_says_why(one: Any) -> None:
     assert at(published(), one.place) == one.was
     assert at(corrected(published()), one.place) == one.becomes

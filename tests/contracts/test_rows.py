@@ -9,7 +9,7 @@ import pytest
 
 from lineaviva.keeper.payments.ports import Return, Urls, provider
 from lineaviva.kernel.errors import LineavivaError, NeedsPerson
-from tests.contracts.conftest import SIDES
+from tests.contracts.all_sides import SIDES
 from tests.contracts.rows import NOT_HERE, ROWS, WAYS, Reason, ways
 from tests.contracts.sides import FIVE, bill
 

@@ -1,6 +1,6 @@
-"""What stands before Prism: it gives the tokens, which no published file describes, and writes down what Prism says.
+"""What stands before Prism: it has tokens given, which no published file describes, and writes down what Prism says.
 
-Where the connection to the pretend PayPal breaks, Prism has an answer of its own; here it breaks for our adapter, too.
+Prism lets an answer pass whose status is not published, if it is a refusal; here that is an objection, too.
 """
 
 from __future__ import annotations
@@ -24,8 +24,6 @@ from tests.prism.process import Prism
 _ERRORS = "https://stoplight.io/prism/errors#"
 _TOKENS = "/v1/oauth2/token"
 _TOKEN = b'{"access_token": "A21AA", "token_type": "Bearer", "expires_in": 600}'
-# Prism's word for a connection that broke.
-_BROKEN = "UNKNOWN"
 _KEPT_BACK = {"host", "connection", "content-length", "accept-encoding", "transfer-encoding"}
 
 
@@ -79,23 +77,12 @@ class Front:
 
     def serve(self, asked: BaseHTTPRequestHandler) -> None:
         body = asked.rfile.read(int(asked.headers.get("Content-Length") or 0))
-        if asked.path == _TOKENS and not self._tokens:
-            _say(
-                asked, 200, "application/json", b'{"access_token": "A21AA", "token_type": "Bearer", "expires_in": 600}'
-            )
+        if asked.path == _TOKENS:
+            _say(asked, *(_forwarded(self._tokens, asked, body) if self._tokens else (200, "application/json", _TOKEN)))
             return
-        target = self._tokens if asked.path == _TOKENS else self._prism
-        try:
-            status, kind, answer = _forwarded(target, asked, body)
-        except OSError:
-            asked.close_connection = True
-            return
-        objection = _objection(kind, answer) if asked.path != _TOKENS else ""
-        if objection.startswith(_BROKEN):
-            asked.close_connection = True
-            return
-        if asked.path != _TOKENS:
-            self.heard.append(Heard(asked.command, asked.path, status, objection))
+        status, kind, answer = _forwarded(self._prism, asked, body)
+        objection = _objection(kind, answer) or _unpublished(asked.command, asked.path, status)
+        self.heard.append(Heard(asked.command, asked.path, status, objection))
         _say(asked, status, kind, answer)
 
 
@@ -130,6 +117,13 @@ def _objection(kind: str, answer: bytes) -> str:
     return f"{str(problem.get('type')).removeprefix(_ERRORS)}: {json.dumps(more)}"
 
 
+def _unpublished(method: str, path: str, status: int) -> str:
+    """An objection where nothing is published of such an answer to this call."""
+    _, _, template = operation(method, path).partition(" ")
+    answers = published()["paths"][template][method.lower()]["responses"] if template else {}
+    return "" if str(status) in answers or "default" in answers else f"{status} is not published"
+
+
 def operation(method: str, path: str) -> str:
     """The call of the description that this is: "GET /v2/checkout/orders/{id}"; empty where it has none."""
     plain = path.partition("?")[0]
@@ -140,13 +134,13 @@ def operation(method: str, path: str) -> str:
 
 
 @contextmanager
-def served(how: Literal["mock", "proxy"], folder: Path, upstream: str = "") -> Iterator[Front]:
-    """Prism with the corrected description, and the front before it."""
+def served(how: Literal["mock", "proxy"], folder: Path, upstream: str = "", *, tokens: bool = True) -> Iterator[Front]:
+    """Prism with the corrected description, and the front before it; `tokens`: they are `upstream`'s to give."""
     prism = Prism(how, corrected(published()), folder, upstream)
     front = None
     try:
         prism.wait()
-        front = Front(prism.url, upstream)
+        front = Front(prism.url, upstream if tokens else "")
         yield front
     finally:
         if front is not None:

@@ -38,7 +38,8 @@ class Prism:
         file.write_text(json.dumps(document), encoding="utf-8")
         self.port, self._log = free_port(), open(folder / "prism.log", "ab")
         self.url = f"http://127.0.0.1:{self.port}"
-        where = ["--errors", "--host", "127.0.0.1", "--port", str(self.port)]
+        # What the mock answers is its own affair; it refuses a wrong question with or without this.
+        where = [*(["--errors"] if how == "proxy" else []), "--host", "127.0.0.1", "--port", str(self.port)]
         self.process = subprocess.Popen(
             [node, str(PROGRAM), how, *where, str(file), *([upstream] if upstream else [])],
             env={**os.environ, "NODE_ENV": "test"},

@@ -19,8 +19,8 @@ _HANDY = 3
 def change(total: Money, given: Money) -> Money:
     """What goes back to who hands over `given`.
 
-    InvalidInput where it is less than `total`, in another currency, or so much more that it must be mistyped: nobody pays with two notes
-    where the larger one would do.
+    InvalidInput where it is less than `total`, in another currency, or so much more that it must be mistyped: nobody
+    pays with two notes where the larger one would do.
     """
     if given.currency != total.currency or given < total:
         raise InvalidInput(f"It costs {total}: that is not enough.", code="given_too_little", field="given")

@@ -11,7 +11,7 @@ _NAMES = {
     404: ("RESOURCE_NOT_FOUND", "The specified resource does not exist."),
     422: ("UNPROCESSABLE_ENTITY", "The requested action could not be performed, semantically incorrect, or failed"
           " business validation."),
-    500: ("INTERNAL_SERVER_ERROR", "An internal server error has occurred."),
+    500: ("INTERNAL_SERVER_ERROR", "An internal server error occurred."),
 }  # fmt: skip
 _LINK = {"href": "https://developer.paypal.com/api/rest/responses/", "rel": "information_link", "method": "GET"}
 
